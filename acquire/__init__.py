@@ -1,0 +1,1 @@
+"""Doing it: runs and their journal, procedures, interlocks, inline analysis, storage, pages."""

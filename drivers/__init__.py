@@ -1,0 +1,1 @@
+"""How to ask an instrument: one interface each, vendors, codecs, clock, errors. No decisions."""

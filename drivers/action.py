@@ -1,0 +1,129 @@
+"""What an interface says of each method: irreversible? what does it spend? what if cut off?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from inspect import isgeneratorfunction
+from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+
+OnInterrupt = Literal["repeat", "remaining", "adopt", "ask"]
+
+Method = TypeVar("Method", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True)
+class Spend:
+    """An amount that an action uses up of a budget.
+
+    `kind` names the budget. A scalar amount (etch seconds, charge) has no place. A dose has one: a
+    rectangle in the instrument's frame, and counts wherever rectangles overlap.
+    """
+
+    kind: str
+    amount: float
+    place: tuple[float, float, float, float, float] | None = None
+    """Centre x and y, extent along and across (m), and angle (rad) of the rectangle; or None."""
+
+
+@dataclass(frozen=True)
+class Remainder:
+    """How an action that was cut off part way goes on with what is left of it.
+
+    `spent` is what the instrument's meter advanced since the action began, in the meter's unit.
+    """
+
+    arguments: Callable[[tuple[Any, ...], float], tuple[Any, ...] | None]
+    """(arguments, spent) -> arguments for the rest; None where nothing is left to do."""
+    result: Callable[[tuple[Any, ...], Sequence[Any], Any, float], Any]
+    """(arguments, kept blocks, result of the rest or None, spent before it) -> the whole result."""
+
+
+@dataclass(frozen=True)
+class Action:
+    """What an interface says of one method."""
+
+    name: str = ""
+    irreversible: bool = False
+    spends: Callable[..., Sequence[Spend]] | None = None
+    """The worst case that a call with these arguments spends."""
+    spent: Callable[..., Sequence[Spend]] | None = None
+    """(meter advance, *arguments) -> what was spent, as read back from the meter."""
+    meter: str | None = None
+    """A plain method of the driver: a number that grows with what is spent; None if unknown."""
+    on_interrupt: OnInterrupt = "repeat"
+    remainder: Remainder | None = None
+    moves: bool = False
+    """True for what touches the specimen or moves anything; False for a reading."""
+    generator: bool = False
+    block: Any = None
+    """Type of the blocks that it yields."""
+    result: Any = None
+    """Type of its result."""
+
+
+def action(
+    *,
+    irreversible: bool = False,
+    spends: Callable[..., Sequence[Spend]] | None = None,
+    spent: Callable[..., Sequence[Spend]] | None = None,
+    meter: str | None = None,
+    on_interrupt: OnInterrupt = "repeat",
+    remainder: Remainder | None = None,
+) -> Callable[[Method], Method]:
+    """Mark a method of an interface as something that touches the world, and say how."""
+
+    def mark(method: Method) -> Method:
+        method.__liftline_action__ = Action(  # type: ignore[attr-defined]
+            irreversible=irreversible,
+            spends=spends,
+            spent=spent,
+            meter=meter,
+            on_interrupt=on_interrupt,
+            remainder=remainder,
+            moves=True,
+        )
+        return method
+
+    return mark
+
+
+@lru_cache(maxsize=1024)
+def action_of(driver: type, name: str) -> Action:
+    """Return what the driver's interface says of its method `name`.
+
+    A method without `@action` is a plain reading: repeatable, it spends nothing.
+
+    Raises:
+        TypeError: the driver has no such method, or its interface gives it no return type.
+    """
+    owners = [owner for owner in driver.__mro__ if name in vars(owner)]
+    if not owners:
+        raise TypeError(f"{driver.__name__} has no method {name!r}")
+    marked = [o for o in owners if hasattr(vars(o)[name], "__liftline_action__")]
+    owner = (marked or owners)[-1 if not marked else 0]
+    method = vars(owner)[name]
+    said: Action = getattr(method, "__liftline_action__", Action())
+    hints = get_type_hints(method)
+    if "return" not in hints:
+        raise TypeError(f"{owner.__name__}.{name} says no return type")
+    returns, block = hints["return"], None
+    generator = get_origin(returns) is Generator
+    if generator:
+        block, _, returns = get_args(returns)
+    elif isgeneratorfunction(method):
+        raise TypeError(f"{owner.__name__}.{name} yields, but is not typed Generator")
+    return Action(
+        name=name,
+        irreversible=said.irreversible,
+        spends=said.spends,
+        spent=said.spent,
+        meter=said.meter,
+        on_interrupt=said.on_interrupt,
+        remainder=said.remainder,
+        moves=said.moves,
+        generator=generator,
+        block=block,
+        result=returns,
+    )

@@ -1,0 +1,337 @@
+"""Labs: which driver stands for which instrument, with its address and limits, and one clock.
+
+A lab file names instruments by role (`stem`, `fib` ...). Drivers are found by their entry points in
+the group `liftline.drivers`, so that anyone's package can add one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol
+
+from pydantic import Field, TypeAdapter
+
+from drivers.clock import Clock, JumpingClock, RealClock, ScaledClock
+from protocols.errors import InputError
+from protocols.model import Written
+from protocols.units import closest
+from protocols.written import WrittenFile, read_written
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+GROUP = "liftline.drivers"
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Which instrument a driver speaks to."""
+
+    make: str
+    model: str
+    serial: str
+    simulated: bool
+    recorded: bool = False
+    """True for data recorded earlier and played again."""
+
+
+@dataclass(frozen=True)
+class OpenRequest:
+    """What a driver gets to open its instrument."""
+
+    role: str
+    address: str | None
+    settings: Any
+    """The driver's own settings, checked by its model."""
+    limits: Any
+    clock: Clock
+    seed: int
+    world: Path | None
+    """File in which a simulated instrument keeps its world; None keeps it in memory only."""
+    keep: Callable[[str, str], None]
+    """(file name, text) -> None: keep a file beside the run, such as the specimen as used."""
+
+
+@dataclass(frozen=True)
+class DriverSpec:
+    """What an entry point of the group `liftline.drivers` loads to."""
+
+    role: str
+    """Which instrument it is: stem, fib, xps, potentiostat."""
+    summary: str
+    settings: type[Written]
+    limits: type[Written]
+    open: Callable[[OpenRequest], Driver]
+    simulated: bool = False
+
+
+class Driver(Protocol):
+    """What every driver can do, whatever its instrument."""
+
+    def identity(self) -> Identity:
+        """Return which instrument this is."""
+        ...
+
+    def safe(self) -> None:
+        """Leave the instrument safe; may be repeated."""
+        ...
+
+    def close(self) -> None:
+        """Let go of the instrument, safe."""
+        ...
+
+
+class NoSettings(Written):
+    """Settings of a driver that has none."""
+
+
+class InstrumentEntry(Written):
+    """One instrument of the lab."""
+
+    driver: str
+    """Name of the driver; `liftline drivers` lists them."""
+    address: str | None = None
+    """Where the instrument is, as its driver wants it."""
+    limits: dict[str, Any] = Field(default_factory=dict)
+    """Limits that protect the instrument and the specimen; a protocol may only be stricter."""
+    settings: dict[str, Any] = Field(default_factory=dict)
+    """Settings of the driver."""
+
+
+class LabFile(Written):
+    """A lab: its instruments and its clock."""
+
+    name: str = "lab"
+    clock: Literal["real", "jumping"] | Annotated[float, Field(gt=0)] = "real"
+    """real; jumping, for simulators only; or how many times faster than real."""
+    storage_limit_mb: Annotated[float, Field(gt=0)] | None = None
+    """Most that one run may write into its journal, in megabytes; left out, what the disk holds."""
+    instruments: Annotated[dict[str, InstrumentEntry], Field(min_length=1)]
+    """Instruments by role: stem, fib, xps, potentiostat."""
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """One instrument of a lab, with its driver found and its settings checked."""
+
+    role: str
+    driver: str
+    spec: DriverSpec
+    address: str | None
+    settings: Written
+    limits: Written
+
+
+@dataclass(frozen=True)
+class Lab:
+    """A lab that has been read and checked, not yet opened."""
+
+    name: str
+    clock: str | float
+    instruments: tuple[Chosen, ...]
+    storage_limit_mb: float | None = None
+
+    @property
+    def simulated(self) -> bool:
+        """True when every instrument is a simulator."""
+        return all(chosen.spec.simulated for chosen in self.instruments)
+
+    def written(self) -> str:
+        """Return the lab file as used, every default spelled out (SI numbers, JSON is YAML)."""
+        import json
+
+        entries = {
+            chosen.role: {
+                "driver": chosen.driver,
+                "address": chosen.address,
+                "limits": chosen.limits.model_dump(mode="json"),
+                "settings": chosen.settings.model_dump(mode="json"),
+            }
+            for chosen in self.instruments
+        }
+        lab = {
+            "name": self.name,
+            "clock": self.clock,
+            "storage_limit_mb": self.storage_limit_mb,
+            "instruments": entries,
+        }
+        return json.dumps(lab, indent=1) + "\n"
+
+    def with_settings(self, role: str, **changed: Any) -> Lab:
+        """Return the lab with some settings of one instrument changed and checked again."""
+        instruments = tuple(
+            replace(
+                chosen,
+                settings=chosen.spec.settings.model_validate(
+                    {**chosen.settings.model_dump(), **changed}
+                ),
+            )
+            if chosen.role == role
+            else chosen
+            for chosen in self.instruments
+        )
+        return replace(self, instruments=instruments)
+
+
+@dataclass
+class OpenLab:
+    """A lab whose drivers are open; a context manager that leaves every instrument safe."""
+
+    lab: Lab
+    clock: Clock
+    drivers: dict[str, Driver]
+    limits: dict[str, Any]
+    _closing: ExitStack = field(default_factory=ExitStack)
+
+    def __enter__(self) -> OpenLab:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._closing.close()
+
+    def safe(self) -> None:
+        """Leave every instrument safe; a driver that fails does not keep the others from it."""
+        with ExitStack() as stack:
+            for driver in self.drivers.values():
+                stack.callback(driver.safe)
+
+
+def known_drivers() -> dict[str, DriverSpec]:
+    """Return every installed driver by name."""
+    return {point.name: point.load() for point in entry_points(group=GROUP)}
+
+
+def _spec(name: str) -> DriverSpec:
+    points = {point.name: point for point in entry_points(group=GROUP)}
+    if name not in points:
+        raise ValueError(
+            f"no driver {name!r} is installed{closest(name, list(points))}\n"
+            f"installed: {', '.join(sorted(points))}"
+        )
+    spec: DriverSpec = points[name].load()
+    return spec
+
+
+def simulated_lab(roles: Mapping[str, Mapping[str, Any]], clock: str | float = "jumping") -> Lab:
+    """Return the built-in lab: a simulator for each role, with the settings given for it."""
+    return Lab("built-in simulators", clock, tuple(_simulator(r, s) for r, s in roles.items()))
+
+
+def _simulator(role: str, settings: Mapping[str, Any], limits: Written | None = None) -> Chosen:
+    name = f"simulated-{role}"
+    try:
+        spec = _spec(name)
+    except ValueError as error:
+        raise InputError(f"there is no simulator for {role}: {error}") from None
+    return Chosen(
+        role,
+        name,
+        spec,
+        None,
+        spec.settings.model_validate(settings),
+        limits or spec.limits(),
+    )
+
+
+def dry(lab: Lab) -> Lab:
+    """Return the lab with every instrument swapped for its simulator; its limits stay."""
+    swapped = tuple(
+        chosen if chosen.spec.simulated else _simulator(chosen.role, {}, chosen.limits)
+        for chosen in lab.instruments
+    )
+    return replace(lab, name=f"{lab.name} (dry)", clock="jumping", instruments=swapped)
+
+
+def load_lab(path: Path, *, units: bool = True) -> Lab:
+    """Load and check a lab file.
+
+    Raises:
+        ProtocolFileError: `file:line: field: message` for each mistake.
+    """
+    return lab_of(read_written(path), units=units)
+
+
+def lab_of(written: WrittenFile, *, units: bool = True) -> Lab:
+    """Return the lab that a file holds; `units=False` for one that `Lab.written` wrote."""
+    check = written.validate if units else _without_units(written)
+    lab = check(TypeAdapter(LabFile))
+    chosen = []
+    for role, entry in lab.instruments.items():
+        at = ("instruments", role)
+        try:
+            spec = _spec(entry.driver)
+        except ValueError as error:
+            raise written.error((*at, "driver"), str(error)) from None
+        if spec.role != role:
+            raise written.error((*at, "driver"), f"{entry.driver} is a {spec.role}, not a {role}")
+        parts = {}
+        for name, model in (("settings", spec.settings), ("limits", spec.limits)):
+            inside = name in written.data["instruments"][role]
+            parts[name] = check(TypeAdapter(model), (*at, name)) if inside else model()
+        chosen.append(
+            Chosen(role, entry.driver, spec, entry.address, parts["settings"], parts["limits"])
+        )
+    result = Lab(lab.name, lab.clock, tuple(chosen), lab.storage_limit_mb)
+    if result.clock != "real" and not result.simulated:
+        raise written.error(("clock",), "only simulators can hurry; write clock: real")
+    return result
+
+
+def _without_units(written: WrittenFile) -> Callable[..., Any]:
+    def check(adapter: TypeAdapter[Any], at: tuple[str | int, ...] = ()) -> Any:
+        part = written.data
+        for key in at:
+            part = part[key]
+        return adapter.validate_python(part)
+
+    return check
+
+
+def make_clock(kind: str | float, start: float = 0.0, utc: datetime | None = None) -> Clock:
+    """Return the clock that a lab file asks for, going on from `start` and `utc` if simulated."""
+    if kind == "real":
+        return RealClock()
+    if kind == "jumping":
+        return JumpingClock(start, utc)
+    return ScaledClock(float(kind), start, utc)
+
+
+def open_lab(
+    lab: Lab,
+    *,
+    clock: Clock,
+    seed: int = 0,
+    folder: Path | None = None,
+    keep: Callable[[str, str], None] | None = None,
+) -> OpenLab:
+    """Open every driver of the lab.
+
+    A simulated instrument keeps its world in `folder`/world-<role>.db.
+
+    Raises:
+        LiftlineError: an instrument cannot be opened; those already open are left safe.
+    """
+    opened = OpenLab(lab, clock, {}, {chosen.role: chosen.limits for chosen in lab.instruments})
+    with ExitStack() as stack:
+        for chosen in lab.instruments:
+            world = folder / f"world-{chosen.role}.db" if folder and chosen.spec.simulated else None
+            request = OpenRequest(
+                chosen.role,
+                chosen.address,
+                chosen.settings,
+                chosen.limits,
+                clock,
+                seed,
+                world,
+                keep or (lambda name, text: None),
+            )
+            driver = chosen.spec.open(request)
+            stack.callback(driver.close)
+            opened.drivers[chosen.role] = driver
+        opened._closing = stack.pop_all()
+    return opened

@@ -1,0 +1,50 @@
+"""What every written thing shares: frozen, no unknown keys, docstrings as descriptions."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from protocols.units import Metres
+
+
+class Written(BaseModel):
+    """Frozen data as a person writes it: an unknown key is an error, NaN is never valid."""
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        use_attribute_docstrings=True,
+        allow_inf_nan=False,
+    )
+
+
+class StopAfter(Written):
+    """Go on a declared distance past the flag, then end the step as the protocol foresees."""
+
+    stop_after: Annotated[Metres, Field(gt=0)]
+    """How far to go on past the place where the flag was raised."""
+
+
+class Refine(Written):
+    """After the pass, measure halfway between the positions around the flag's interval."""
+
+    refine: Annotated[Metres, Field(gt=0)]
+    """How far outside the interval of the flag's back-dated position to refine, on each side."""
+
+
+FlagPolicy = Literal["note", "ask", "stop"] | StopAfter | Refine
+"""What a flag does: note it, ask the operator, stop the run, stop after a distance, or refine."""
+
+Unattended = Literal["safe", "wait", "stop"]
+"""A question with nobody there: take the safe choice, wait with all beams off, or stop the run."""
+
+
+class Step(Written):
+    """One thing to do. Several make a session."""
+
+    name: str | None = Field(default=None, min_length=1, max_length=80)
+    """A name of your own for this step, shown in progress, flags and files."""
+    unattended: Unattended = "wait"
+    """What a question of this step does when nobody answers."""

@@ -1,0 +1,1 @@
+"""Instruments made of physics, behind the same interfaces as the real ones."""

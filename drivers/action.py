@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from inspect import isgeneratorfunction
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
-OnInterrupt = Literal["repeat", "remaining", "adopt", "ask"]
+OnInterrupt = Literal["repeat", "remaining", "ask"]
 
 Method = TypeVar("Method", bound=Callable[..., Any])
 
@@ -54,6 +54,8 @@ class Action:
     """A plain method of the driver: a number that grows with what is spent; None if unknown."""
     on_interrupt: OnInterrupt = "repeat"
     remainder: Remainder | None = None
+    setting: bool = False
+    """True for an absolute setting: a resumed run makes it again before anything else."""
     moves: bool = False
     """True for what touches the specimen or moves anything; False for a reading."""
     generator: bool = False
@@ -71,6 +73,7 @@ def action(
     meter: str | None = None,
     on_interrupt: OnInterrupt = "repeat",
     remainder: Remainder | None = None,
+    setting: bool = False,
 ) -> Callable[[Method], Method]:
     """Mark a method of an interface as something that touches the world, and say how."""
 
@@ -82,6 +85,7 @@ def action(
             meter=meter,
             on_interrupt=on_interrupt,
             remainder=remainder,
+            setting=setting,
             moves=True,
         )
         return method
@@ -114,16 +118,4 @@ def action_of(driver: type, name: str) -> Action:
         block, _, returns = get_args(returns)
     elif isgeneratorfunction(method):
         raise TypeError(f"{owner.__name__}.{name} yields, but is not typed Generator")
-    return Action(
-        name=name,
-        irreversible=said.irreversible,
-        spends=said.spends,
-        spent=said.spent,
-        meter=said.meter,
-        on_interrupt=said.on_interrupt,
-        remainder=said.remainder,
-        moves=said.moves,
-        generator=generator,
-        block=block,
-        result=returns,
-    )
+    return replace(said, name=name, generator=generator, block=block, result=returns)

@@ -12,7 +12,7 @@ import enum
 import json
 import math
 import types
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
@@ -37,7 +37,7 @@ def pack(value: Any, arrays: Arrays) -> Tree:
     Raises:
         CodecError: the value, or a part of it, is of a kind that cannot cross.
     """
-    kind: Hashable = type(value)
+    kind: Any = type(value)
     return _packer(kind)(value, arrays)
 
 
@@ -48,7 +48,7 @@ def unpack(kind: type[T], tree: Tree, arrays: Sequence[Any]) -> T:
         CodecError: the tree does not fit the type.
     """
     try:
-        key: Hashable = kind
+        key: Any = kind
         value: T = _unpacker(key)(tree, arrays)
         return value
     except CodecError:

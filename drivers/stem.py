@@ -141,6 +141,10 @@ class StemStatus:
     """m."""
     stage_y: float
     """m."""
+    shift_x: float = 0.0
+    """Of the scan, as `shift_scan` set it, m."""
+    shift_y: float = 0.0
+    """m."""
 
 
 class StemLimits(Written):
@@ -263,6 +267,17 @@ class Stem(Protocol):
 
         Raises:
             LimitError: area, current or dwell is outside the instrument's range.
+        """
+        ...
+
+    @action(on_interrupt="repeat", setting=True)
+    def shift_scan(self, dx: float, dy: float) -> None:
+        """Shift the scan by (dx, dy) metres from its zero, so that the frame follows the specimen.
+
+        It is absolute, stays over restarts of this computer, and moves no stage.
+
+        Raises:
+            LimitError: outside the range of the scan's shift.
         """
         ...
 

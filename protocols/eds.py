@@ -192,6 +192,11 @@ class EdsLineScan(Step):
             )
 
     @property
+    def budgets(self) -> dict[str, float]:
+        """The dose that any part of the specimen may receive."""
+        return {"dose_e_per_angstrom2": self.dose_limit}
+
+    @property
     def pitch(self) -> float:
         """Distance between neighbouring positions in metres."""
         return self.length / (self.points - 1)
@@ -215,3 +220,8 @@ class StemImage(Step):
     """How the image is taken."""
     dose_limit: Annotated[ElectronsPerSquareAngstrom, Field(gt=0)]
     """Refuse before any part of the field has received more than this."""
+
+    @property
+    def budgets(self) -> dict[str, float]:
+        """The dose that any part of the specimen may receive."""
+        return {"dose_e_per_angstrom2": self.dose_limit}

@@ -48,3 +48,10 @@ class Step(Written):
     """A name of your own for this step, shown in progress, flags and files."""
     unattended: Unattended = "wait"
     """What a question of this step does when nobody answers."""
+    on_fault: Literal["stop", "ask"] = "stop"
+    """When an instrument fails or an interlock trips: stop the run, or ask whether to try again."""
+
+    @property
+    def budgets(self) -> dict[str, float]:
+        """What this step may spend, by kind of budget; it may spend nothing else."""
+        return {}

@@ -1,0 +1,269 @@
+"""Doing an action so that it is never lost and never done twice.
+
+An action of the past is given back from the journal. One that was cut off, by a crash or a fault,
+goes on as its interface says, with what the instrument's own meter tells of it; an irreversible one
+whose extent is not known is put to the operator.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
+from typing import Any
+
+from acquire.attempts import Attempts, Call, See
+from acquire.endings import Paused, RunStopped, StepSkipped
+from acquire.journal import Attempt, Journal, Packed, Stamp, pack_row, unpack_row
+from acquire.pictures import Pictures
+from acquire.questions import Questions
+from drivers.action import action_of
+from drivers.clock import wait_a_moment
+from drivers.codec import canonical, pack, unpack
+from drivers.errors import DriverError, InterlockError
+
+AFTER_A_FAULT = ("try again", "skip", "stop")
+LONGEST_NAP = 0.5
+"""Seconds of the lab's clock between two looks at the operator while the run sleeps."""
+
+
+class Actions:
+    """Calls drivers for a run."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        attempts: Attempts,
+        questions: Questions,
+        pictures: Pictures,
+        drivers: Mapping[str, Any],
+        *,
+        safe: Callable[[], None],
+        stamp: Callable[[], Stamp],
+        sleep: Callable[[float], None],
+        say: Callable[[str], None],
+        after: Callable[[], None],
+    ) -> None:
+        """`after` is called after each outcome; the views refresh themselves there."""
+        self._journal = journal
+        self._attempts = attempts
+        self._questions = questions
+        self._pictures = pictures
+        self._roles = {id(driver): role for role, driver in drivers.items()}
+        self._safe = safe
+        self._stamp = stamp
+        self._sleep = sleep
+        self._say = say
+        self._after = after
+        self._settings: dict[str, Call] = {}
+
+    def call(
+        self, method: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Call:
+        """Return what `run.do(method, ...)` asks for.
+
+        Raises:
+            TypeError: it is not a method of one of the run's drivers, or the arguments do not fit.
+        """
+        driver = getattr(method, "__self__", None)
+        role = self._roles.get(id(driver))
+        if driver is None or role is None:
+            raise TypeError(f"{method!r} is not a method of one of this run's instruments")
+        kind: Any = type(driver)
+        said = action_of(kind, method.__name__)
+        if kwargs or len(args) != _arity(kind, method.__name__):
+            bound = inspect.signature(method).bind(*args, **kwargs)
+            bound.apply_defaults()
+            args = bound.args
+        request = canonical(list(args)) if args else "[]"
+        return Call(f"{role}.{said.name}", driver, method, said, args, request)
+
+    # -- the past ---------------------------------------------------------------------------
+
+    def recall(self, call: Call, entry: int, see: See | None) -> Any:
+        """Return what the journal holds of an action, or go on with it where it was cut off."""
+        held = self._journal.outcome(entry)
+        if held is None:
+            self._answer_open_fault(entry)
+            return self.pursue(call, entry, see, self._journal.attempts(entry))
+        ended_by, packed = held
+        if call.action.setting:
+            self._settings[call.name] = call
+        if see is not None:
+            for block in self._journal.blocks(entry):
+                see(self._unpack(call.action.block, block))
+        if ended_by == "skipped":
+            raise StepSkipped(f"{call.name} was skipped by the operator")
+        return self._unpack(call.action.result, packed)
+
+    def _unpack(self, kind: Any, packed: Packed) -> Any:
+        tree, arrays = unpack_row(packed.text, packed.blob, self._pictures.read)
+        return unpack(kind, tree, arrays)
+
+    # -- the present ------------------------------------------------------------------------
+
+    def pursue(self, call: Call, entry: int, see: See | None, tried: Sequence[Attempt]) -> Any:
+        """Do the action of this entry, or go on with it, until it has an outcome."""
+        while True:
+            try:
+                self._attempts.obey(may_pause=True)
+                self._make_settings_again()
+                return self._go_on(call, entry, see, tried)
+            except Paused:
+                self._hold()
+            except StepSkipped:
+                self._journal.add_outcome(entry, "skipped", pack_row(None, []), self._stamp())
+                raise
+            except (DriverError, InterlockError) as error:
+                self._fault(call, entry, error)
+            tried = self._journal.attempts(entry)
+
+    def _go_on(self, call: Call, entry: int, see: See | None, tried: Sequence[Attempt]) -> Any:
+        if not call.action.moves:
+            return self._finish(call, entry, _read(call), None, commit=False)
+        if tried:
+            return self._recover(call, entry, see, tried)
+        result, ended_by = self._attempts.attempt(call, entry, 0, call.arguments, see, 0)
+        return self._finish(call, entry, result, ended_by)
+
+    def _finish(
+        self, call: Call, entry: int, result: Any, ended_by: str | None, *, commit: bool = True
+    ) -> Any:
+        arrays: list[Any] = []
+        tree = pack(result, arrays)
+        files = self._pictures.save(entry, call.name, result)
+        packed = pack_row(tree, arrays, files)
+        self._journal.add_outcome(entry, ended_by, packed, self._stamp(), commit=commit)
+        self._after()
+        return result
+
+    # -- what was cut off -------------------------------------------------------------------
+
+    def _recover(self, call: Call, entry: int, see: See | None, tried: Sequence[Attempt]) -> Any:
+        advances = [self._attempts.close_interrupted(call, attempt) for attempt in tried]
+        known = call.action.meter is None or None not in advances
+        spent = sum(advance for advance in advances if advance is not None)
+        kept = [self._unpack(call.action.block, block) for block in self._journal.blocks(entry)]
+        self._note_interruption(call, entry, tried[-1], spent if known else None, len(kept))
+        policy: str = call.action.on_interrupt
+        if policy == "ask" or (call.action.irreversible and not known):
+            policy = self._ask_how(
+                call, entry, tried[-1], can_keep=call.action.remainder is not None
+            )
+        n = tried[-1].n + 1
+        if policy == "repeat":
+            result, ended_by = self._attempts.attempt(
+                call, entry, n, call.arguments, see, len(kept)
+            )
+            return self._finish(call, entry, result, ended_by)
+        rest = call.action.remainder
+        assert rest is not None
+        left = None if policy == "keep" else rest.arguments(call.arguments, spent)
+        part, ended_by = None, "interrupted"
+        if left is not None:
+            part, by = self._attempts.attempt(call, entry, n, left, see, len(kept))
+            ended_by = by or ended_by
+        result = rest.result(call.arguments, kept, part, spent)
+        return self._finish(call, entry, result, ended_by)
+
+    def _note_interruption(
+        self, call: Call, entry: int, last: Attempt, spent: float | None, kept: int
+    ) -> None:
+        value = {
+            "action": entry,
+            "name": call.name,
+            "ended_by": last.ended_by or "the process ended",
+            "meter": call.action.meter,
+            "meter_advance": spent,
+            "blocks_kept": kept,
+        }
+        self._journal.add_event("interrupted", value, self._stamp())
+        self._say(f"{call.name} (action {entry}) was cut off: {value['ended_by']}")
+
+    def _ask_how(self, call: Call, entry: int, last: Attempt) -> str:
+        keep = ("keep",) if call.action.remainder is not None else ()
+        said = self._questions.ask(
+            entry,
+            f"extent of attempt {last.n}",
+            f"{call.name} (action {entry}) was cut off and the instrument cannot say how much of "
+            f"it was done. Keep what was recorded, repeat it (the specimen may receive it twice), "
+            f"or stop?",
+            (*keep, "repeat", "stop"),
+            "stop",
+        )
+        if said == "stop":
+            raise RunStopped(f"{call.name} was cut off; stopped by the operator")
+        return said
+
+    def _fault(self, call: Call, entry: int, error: DriverError | InterlockError) -> None:
+        """Stop at a fault, or ask whether to try again, as the step says."""
+        told = {"action": entry, "name": call.name, "error": type(error).__name__}
+        self._journal.add_event("fault", {**told, "text": str(error)}, self._stamp())
+        self._safe()
+        step = self._attempts.step
+        if step is None or step.on_fault == "stop":
+            raise error
+        about = f"fault {len(self._journal.questions(entry))}"
+        said = self._questions.ask(entry, about, f"{error}. Try again?", AFTER_A_FAULT, "stop")
+        self._after_a_fault(entry, said)
+
+    def _answer_open_fault(self, entry: int) -> None:
+        """Hear the answer to a fault's question on which the last session ended."""
+        for held in self._journal.questions(entry)[-1:]:
+            if held.answer is None and held.about.startswith("fault"):
+                said = self._questions.ask(entry, held.about, held.text, held.choices, held.safe)
+                self._after_a_fault(entry, said)
+
+    def _after_a_fault(self, entry: int, said: str) -> None:
+        if said == "stop":
+            raise RunStopped("stopped by the operator after a fault")
+        if said == "skip":
+            self._journal.add_outcome(entry, "skipped", pack_row(None, []), self._stamp())
+            raise StepSkipped("step skipped by the operator after a fault")
+
+    def _make_settings_again(self) -> None:
+        """Set again, once after a resume, what earlier sessions set and may be lost."""
+        settings, self._settings = self._settings, {}
+        for call in settings.values():
+            call.method(*call.arguments)
+
+    def _hold(self) -> None:
+        """Wait, everything safe, until the operator says go on."""
+        self._safe()
+        self._journal.add_event("paused", {}, self._stamp())
+        self._say("paused; go on with: liftline resume")
+        while True:
+            try:
+                self._attempts.obey(may_pause=True)
+            except Paused:
+                wait_a_moment(0.05)
+                continue
+            self._say("going on")
+            return
+
+    def sleep_until(self, until: float) -> None:
+        """Wait until `until` (seconds since the run began), listening to the operator."""
+        while (left := until - self._stamp().time) > 0:
+            try:
+                self._attempts.obey(may_pause=True)
+            except Paused:
+                self._hold()
+            self._sleep(min(left, LONGEST_NAP))
+
+
+def _read(call: Call) -> Any:
+    """Return what a plain reading gives; it moves nothing and needs no intent."""
+    if not call.action.generator:
+        return call.method(*call.arguments)
+    generator = call.method(*call.arguments)
+    while True:
+        try:
+            next(generator)
+        except StopIteration as stop:
+            return stop.value
+
+
+@lru_cache(maxsize=1024)
+def _arity(driver: Any, name: str) -> int:
+    """Return how many arguments the method takes, defaults included, without self."""
+    return len(inspect.signature(getattr(driver, name)).parameters) - 1

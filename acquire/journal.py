@@ -1,0 +1,457 @@
+"""The journal of a run: one SQLite file that is its truth.
+
+`entry` holds what the procedure did, in its order: actions, decisions, questions, flags, times.
+`attempt` holds each try of an action (the intent, with what it reserves), `block` the readings as
+they came, `outcome` what the action returned. `event` holds what happened beside the procedure:
+sessions, warnings, operator's commands, faults. Arrays stand in blobs beside the JSON that names
+them.
+
+WAL and `synchronous=FULL`: what has been committed survives a power cut. A finished run is
+checkpointed and switched to journal mode DELETE: one file that opens read-only anywhere.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from drivers.clock import wall_seconds
+from drivers.errors import RunFolderError, StorageError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+SCHEMA_VERSION = 1
+COMMIT_EVERY = 0.2
+"""Wall seconds after which readings that are waiting are committed."""
+COMPRESS_ABOVE = 1024
+"""Bytes above which an array is compressed."""
+
+_SCHEMA = """
+CREATE TABLE meta(key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE entry(
+  id INTEGER PRIMARY KEY, step INTEGER, kind TEXT NOT NULL, name TEXT NOT NULL,
+  request TEXT NOT NULL, value TEXT, time_s REAL NOT NULL, utc TEXT NOT NULL);
+CREATE TABLE attempt(
+  entry INTEGER NOT NULL, n INTEGER NOT NULL, request TEXT NOT NULL, meter REAL,
+  reserved TEXT NOT NULL, advance REAL, spent TEXT,
+  begun_s REAL NOT NULL, ended_s REAL, ended_by TEXT,
+  PRIMARY KEY(entry, n)) WITHOUT ROWID;
+CREATE TABLE block(
+  entry INTEGER NOT NULL, n INTEGER NOT NULL, attempt INTEGER NOT NULL, time_s REAL NOT NULL,
+  value TEXT NOT NULL, arrays BLOB, PRIMARY KEY(entry, n));
+CREATE TABLE outcome(
+  entry INTEGER PRIMARY KEY, ended_by TEXT, value TEXT NOT NULL, arrays BLOB,
+  time_s REAL NOT NULL, utc TEXT NOT NULL);
+CREATE TABLE question(
+  id INTEGER PRIMARY KEY, entry INTEGER NOT NULL, about TEXT NOT NULL, text TEXT NOT NULL,
+  choices TEXT NOT NULL, safe TEXT NOT NULL, asked_utc TEXT NOT NULL,
+  answer TEXT, answered_by TEXT, answered_utc TEXT);
+CREATE TABLE event(
+  id INTEGER PRIMARY KEY, kind TEXT NOT NULL, value TEXT NOT NULL,
+  time_s REAL NOT NULL, utc TEXT NOT NULL);
+"""
+
+
+@dataclass(frozen=True)
+class Stamp:
+    """A moment: seconds since the run began, and the date."""
+
+    time: float
+    utc: str
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One thing that the procedure did."""
+
+    id: int
+    step: int | None
+    kind: str
+    name: str
+    request: str
+    value: str | None
+    time: float
+    utc: str
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One try of an action."""
+
+    entry: int
+    n: int
+    request: str
+    meter: float | None
+    reserved: list[Any]
+    advance: float | None
+    spent: list[Any] | None
+    begun: float
+    ended: float | None
+    ended_by: str | None
+
+
+@dataclass(frozen=True)
+class Question:
+    """A question to the operator, and its answer if there is one."""
+
+    id: int
+    about: str
+    """What of its entry it is about: the procedure's own question, a fault, an unknown extent."""
+    text: str
+    choices: list[str]
+    safe: str
+    answer: str | None
+
+
+@dataclass(frozen=True)
+class Packed:
+    """A value as it stands in a row: JSON and the blob of its arrays."""
+
+    text: str
+    blob: bytes | None
+
+
+def pack_row(tree: Any, arrays: Sequence[Any], files: Sequence[str | None] = ()) -> Packed:
+    """Return tree and arrays as JSON text and one blob; an array with a file name stays out."""
+    if not arrays:
+        return Packed(json.dumps({"v": tree}, separators=(",", ":")), None)
+    layout: list[list[Any]] = []
+    parts: list[bytes] = []
+    for index, array in enumerate(arrays):
+        if index < len(files) and files[index] is not None:
+            layout.append(["file", files[index]])
+            continue
+        raw = array.tobytes()
+        coding = ""
+        if len(raw) > COMPRESS_ABOVE:
+            raw, coding = zlib.compress(raw, 1), "z"
+        layout.append([array.dtype.str, array.shape, coding, len(raw)])
+        parts.append(raw)
+    text = json.dumps({"v": tree, "a": layout}, separators=(",", ":"))
+    return Packed(text, b"".join(parts))
+
+
+def unpack_row(
+    text: str, blob: bytes | None, read_file: Callable[[str], np.ndarray[Any, Any]]
+) -> tuple[Any, list[Any]]:
+    """Return the tree and arrays of a row; `read_file` loads an array that stands in a file."""
+    row = json.loads(text)
+    layout = row.get("a")
+    if layout is None:
+        return row["v"], []
+    import numpy as np
+
+    arrays, at = [], 0
+    for item in layout:
+        if item[0] == "file":
+            arrays.append(read_file(item[1]))
+            continue
+        dtype, shape, coding, size = item
+        raw = (blob or b"")[at : at + size]
+        at += size
+        arrays.append(np.frombuffer(zlib.decompress(raw) if coding else raw, dtype).reshape(shape))
+    return row["v"], arrays
+
+
+@contextmanager
+def storing(path: Path) -> Iterator[None]:
+    """Turn the errors of SQLite and of the system into one that says what to do."""
+    try:
+        yield
+    except (sqlite3.Error, OSError) as error:
+        raise StorageError(
+            f"{path}: the record cannot be written: {error}. Nothing more is measured; make room "
+            f"or repair the disk, then: liftline resume {path.parent}"
+        ) from error
+
+
+class Journal:
+    """The journal of one run, open for writing by the one process that runs it."""
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        most_bytes: float | None = None,
+        boundary: Callable[[str], None] | None = None,
+    ) -> None:
+        """Open or begin the journal at `path`.
+
+        Args:
+            path: the file, usually `run.db` in the run's folder.
+            most_bytes: refuse to grow beyond this, as a full disk would.
+            boundary: called with the name of each boundary that is passed, for crash campaigns.
+
+        Raises:
+            RunFolderError: it is of another version, damaged, or not a journal.
+        """
+        self.path = path
+        self._boundary = boundary or (lambda name: None)
+        self._waiting: list[tuple[Any, ...]] = []
+        self._committed_at = wall_seconds()
+        self._begun = False
+        try:
+            self._db = sqlite3.connect(path, isolation_level=None)
+            self._db.execute("PRAGMA journal_mode=WAL")
+            self._db.execute("PRAGMA synchronous=FULL")
+            self._db.execute("PRAGMA wal_autocheckpoint=4000")
+            if most_bytes is not None:
+                page = self._db.execute("PRAGMA page_size").fetchone()[0]
+                self._db.execute(f"PRAGMA max_page_count={max(16, int(most_bytes // page))}")
+            self._check_version()
+            newest = self._db.execute("SELECT max(id) FROM entry").fetchone()[0]
+        except sqlite3.Error as error:
+            raise RunFolderError(
+                f"{path}: not a journal that can be opened: {error}. Keep the folder as it is and "
+                f"copy it before anything else"
+            ) from None
+        self._next_entry = (newest or 0) + 1
+
+    def _check_version(self) -> None:
+        names = {row[0] for row in self._db.execute("SELECT name FROM sqlite_master")}
+        if not names:
+            self._db.executescript(f"BEGIN;{_SCHEMA};PRAGMA user_version={SCHEMA_VERSION};COMMIT;")
+            return
+        check_version(self._db, self.path)
+
+    # -- writing ----------------------------------------------------------------------------
+
+    def set_meta(self, key: str, value: str) -> None:
+        """Keep one fact about the run, at once."""
+        with storing(self.path):
+            self._execute("INSERT OR REPLACE INTO meta VALUES(?,?)", (key, value))
+            self.commit()
+
+    def add_entry(
+        self,
+        step: int | None,
+        kind: str,
+        name: str,
+        request: str,
+        stamp: Stamp,
+        value: str | None = None,
+    ) -> int:
+        """Add what the procedure does now and return its number; committed with what follows."""
+        number = self._next_entry
+        self._next_entry += 1
+        row = (number, step, kind, name, request, value, stamp.time, stamp.utc)
+        with storing(self.path):
+            self._execute("INSERT INTO entry VALUES(?,?,?,?,?,?,?,?)", row)
+        self._boundary(f"{kind} entry written")
+        return number
+
+    def add_attempt(
+        self,
+        entry: int,
+        n: int,
+        request: str,
+        meter: float | None,
+        reserved: Sequence[Any],
+        stamp: Stamp,
+    ) -> None:
+        """Write the intent of an action and commit it, before the action begins."""
+        text = json.dumps(reserved, separators=(",", ":"))
+        row = (entry, n, request, meter, text, None, None, stamp.time, None, None)
+        self._boundary("before intent")
+        with storing(self.path):
+            self._execute("INSERT INTO attempt VALUES(?,?,?,?,?,?,?,?,?,?)", row)
+            self.commit()
+        self._boundary("after intent")
+
+    def add_block(self, entry: int, n: int, attempt: int, time: float, packed: Packed) -> None:
+        """Keep a block of readings; committed within `COMMIT_EVERY` of wall time."""
+        self._waiting.append((entry, n, attempt, time, packed.text, packed.blob))
+        self._boundary("reading waiting")
+        if wall_seconds() - self._committed_at > COMMIT_EVERY:
+            with storing(self.path):
+                self.commit()
+            self._boundary("readings committed")
+
+    def settle(self, entry: int, n: int, advance: float, spent: Sequence[Any]) -> None:
+        """Write what an attempt spent, by its meter's advance; it replaces what it reserved."""
+        text = json.dumps(spent, separators=(",", ":"))
+        with storing(self.path):
+            self._execute(
+                "UPDATE attempt SET advance=?, spent=? WHERE entry=? AND n=?",
+                (advance, text, entry, n),
+            )
+
+    def end_attempt(self, entry: int, n: int, ended_by: str, stamp: Stamp) -> None:
+        """Write how an attempt without an outcome ended, at once."""
+        with storing(self.path):
+            self._execute(
+                "UPDATE attempt SET ended_s=?, ended_by=? WHERE entry=? AND n=?",
+                (stamp.time, ended_by, entry, n),
+            )
+            self.commit()
+        self._boundary("after a failed attempt")
+
+    def add_outcome(
+        self, entry: int, ended_by: str | None, packed: Packed, stamp: Stamp, *, commit: bool = True
+    ) -> None:
+        """Write what an action returned; after this it is never done again."""
+        self._boundary("before outcome")
+        row = (entry, ended_by, packed.text, packed.blob, stamp.time, stamp.utc)
+        with storing(self.path):
+            self._execute("INSERT INTO outcome VALUES(?,?,?,?,?,?)", row)
+            if commit or wall_seconds() - self._committed_at > COMMIT_EVERY:
+                self.commit()
+        self._boundary("after outcome")
+
+    def add_question(
+        self,
+        entry: int,
+        about: str,
+        text: str,
+        choices: Sequence[str],
+        safe: str,
+        utc: str,
+    ) -> int:
+        """Write a question, at once, and return its number."""
+        with storing(self.path):
+            row = (entry, about, text, json.dumps(list(choices)), safe, utc)
+            number = self._execute(
+                "INSERT INTO question(entry,about,text,choices,safe,asked_utc) VALUES(?,?,?,?,?,?)",
+                row,
+            ).lastrowid
+            self.commit()
+        self._boundary("question asked")
+        return int(number or 0)
+
+    def answer(self, question: int, choice: str, by: str, utc: str) -> None:
+        """Write the answer to a question, at once."""
+        with storing(self.path):
+            self._execute(
+                "UPDATE question SET answer=?, answered_by=?, answered_utc=? WHERE id=?",
+                (choice, by, utc, question),
+            )
+            self.commit()
+
+    def add_event(self, kind: str, value: dict[str, Any], stamp: Stamp) -> None:
+        """Write something that happened beside the procedure, at once."""
+        with storing(self.path):
+            self._execute(
+                "INSERT INTO event(kind,value,time_s,utc) VALUES(?,?,?,?)",
+                (kind, json.dumps(value), stamp.time, stamp.utc),
+            )
+            self.commit()
+        self._boundary(f"{kind} event")
+
+    def _execute(self, sql: str, row: tuple[Any, ...]) -> sqlite3.Cursor:
+        if not self._begun:
+            self._db.execute("BEGIN IMMEDIATE")
+            self._begun = True
+        return self._db.execute(sql, row)
+
+    def commit(self) -> None:
+        """Make everything written so far survive a power cut."""
+        if self._waiting:
+            rows, self._waiting = self._waiting, []
+            if not self._begun:
+                self._db.execute("BEGIN IMMEDIATE")
+                self._begun = True
+            self._db.executemany("INSERT INTO block VALUES(?,?,?,?,?,?)", rows)
+        if self._begun:
+            self._db.execute("COMMIT")
+            self._begun = False
+        self._committed_at = wall_seconds()
+
+    # -- reading what this and earlier sessions wrote ---------------------------------------
+
+    def entries(self, after: int = 0, most: int = -1) -> Iterator[Entry]:
+        """Yield the entries in the procedure's order, at most `most` (-1: all)."""
+        sql = "SELECT * FROM entry WHERE id>? ORDER BY id LIMIT ?"
+        for row in self._db.execute(sql, (after, most)).fetchall():
+            yield Entry(*row)
+
+    def outcome(self, entry: int) -> tuple[str | None, Packed] | None:
+        """Return what ended an action and what it returned, or None."""
+        row = self._db.execute(
+            "SELECT ended_by, value, arrays FROM outcome WHERE entry=?", (entry,)
+        ).fetchone()
+        return None if row is None else (row[0], Packed(row[1], row[2]))
+
+    def attempts(self, entry: int | None = None) -> list[Attempt]:
+        """Return the attempts of one entry, or all of them, in order."""
+        where, values = ("", ()) if entry is None else ("WHERE entry=?", (entry,))
+        rows = self._db.execute(f"SELECT * FROM attempt {where} ORDER BY entry, n", values)
+        return [
+            Attempt(
+                row[0],
+                row[1],
+                row[2],
+                row[3],
+                json.loads(row[4]),
+                row[5],
+                None if row[6] is None else json.loads(row[6]),
+                *row[7:],
+            )
+            for row in rows
+        ]
+
+    def blocks(self, entry: int) -> list[Packed]:
+        """Return the readings of one entry in order."""
+        rows = self._db.execute(
+            "SELECT value, arrays FROM block WHERE entry=? ORDER BY n", (entry,)
+        )
+        return [Packed(*row) for row in rows]
+
+    def questions(self, entry: int) -> list[Question]:
+        """Return the questions of an entry, oldest first."""
+        rows = self._db.execute(
+            "SELECT id, about, text, choices, safe, answer FROM question WHERE entry=? ORDER BY id",
+            (entry,),
+        )
+        return [Question(row[0], row[1], row[2], json.loads(row[3]), *row[4:]) for row in rows]
+
+    def meta(self, key: str) -> str | None:
+        """Return one fact about the run, or None."""
+        row = self._db.execute("SELECT value FROM meta WHERE key=?", (key,)).fetchone()
+        return None if row is None else str(row[0])
+
+    def last_stamp(self) -> Stamp | None:
+        """Return the newest moment in the journal, or None for a new one."""
+        rows = [
+            self._db.execute(
+                f"SELECT time_s, utc FROM {table} ORDER BY time_s DESC LIMIT 1"
+            ).fetchone()
+            for table in ("entry", "outcome", "event")
+        ]
+        stamps = [Stamp(*row) for row in rows if row is not None]
+        return max(stamps, key=lambda stamp: stamp.time, default=None)
+
+    def finish(self) -> None:
+        """Make a finished run one file: checkpoint, journal mode DELETE."""
+        with storing(self.path):
+            self.commit()
+            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            self._db.execute("PRAGMA journal_mode=DELETE")
+
+    def close(self) -> None:
+        """Commit and let go of the file."""
+        try:
+            with storing(self.path):
+                self.commit()
+        finally:
+            self._db.close()
+
+
+def check_version(db: sqlite3.Connection, path: Path) -> None:
+    """Refuse a journal of another version.
+
+    Raises:
+        RunFolderError: written by another version of liftline.
+    """
+    version = db.execute("PRAGMA user_version").fetchone()[0]
+    if version != SCHEMA_VERSION:
+        raise RunFolderError(
+            f"{path}: this journal has version {version}, this liftline reads {SCHEMA_VERSION}; "
+            f"use the liftline that wrote it (see 'liftline show', or protocol.yaml beside it)"
+        )

@@ -147,9 +147,7 @@ class Actions:
         self._note_interruption(call, entry, tried[-1], spent if known else None, len(kept))
         policy: str = call.action.on_interrupt
         if policy == "ask" or (call.action.irreversible and not known):
-            policy = self._ask_how(
-                call, entry, tried[-1], can_keep=call.action.remainder is not None
-            )
+            policy = self._ask_how(call, entry, tried[-1])
         n = tried[-1].n + 1
         if policy == "repeat":
             result, ended_by = self._attempts.attempt(

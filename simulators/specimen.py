@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any
@@ -183,12 +182,9 @@ class Specimen(Written):
         return str(text.getvalue())
 
 
-@dataclass(frozen=True)
-class _Reading:
-    """What has been gathered on the way through a file and its includes."""
-
-    materials: dict[str, Material]
-    layers: list[Layer]
+def specimens() -> list[str]:
+    """Return the names of the specimens that come with liftline."""
+    return sorted(path.stem for path in SPECIMENS.glob("*.yaml"))
 
 
 def load_specimen(name: str | Path) -> Specimen:
@@ -199,22 +195,59 @@ def load_specimen(name: str | Path) -> Specimen:
         ProtocolFileError: it is wrong; `file:line: field: message`.
     """
     path = Path(name)
-    if path.suffix not in (".yaml", ".yml") and not path.is_file():
+    if str(name) in specimens():
         path = SPECIMENS / f"{name}.yaml"
-    if not path.is_file() or (path.parent == SPECIMENS and not _in_library(path)):
-        near = closest(str(name), specimens())
+    if not path.is_file():
         raise InputError(
-            f"there is no specimen file {str(name)!r} and none of that name in the library{near}\n"
-            f"library: {', '.join(specimens())}"
+            f"there is no specimen file {str(name)!r} and none of that name in the library"
+            f"{closest(str(name), specimens())}\nlibrary: {', '.join(specimens())}"
         )
-    reading = _Reading(dict(known_materials()), [])
-    file, title = _gather(path, reading, ())
-    del file
-    used = {p for layer in reading.layers for p in (*layer.phases, *(layer.graded_to or {}))}
-    materials = {name: m for name, m in reading.materials.items() if name in used}
-    return Specimen(name=title, materials=materials, layers=tuple(reading.layers))
+    table = dict(known_materials())
+    title, layers = _gather(read_written(path), table, ())
+    used = {p for layer in layers for p in (*layer.phases, *(layer.graded_to or {}))}
+    materials = {name: material for name, material in table.items() if name in used}
+    return Specimen(name=title, materials=materials, layers=tuple(layers))
 
 
-def specimens() -> list[str]:
-    """Return the names of the specimens that come with liftline."""
-    return sorted(path.stem for path in SPECIMENS.glob("*.yaml"))
+def _gather(
+    file: WrittenFile, table: dict[str, Material], above: tuple[Path, ...]
+) -> tuple[str, list[Layer]]:
+    """Return the name and layers of a file, includes expanded; its materials join `table`."""
+    written = file.validate(TypeAdapter(SpecimenFile))
+    for name, material in written.materials.items():
+        if table.setdefault(name, material) != material:
+            message = "is another material of the table; give yours a name of its own"
+            raise file.error(("materials", name), message)
+    layers: list[Layer] = []
+    for index, entry in enumerate(written.layers):
+        if isinstance(entry, Include):
+            included = _included(file, index, entry.include, (*above, file.path.resolve()))
+            layers += _gather(included, table, (*above, file.path.resolve()))[1]
+        else:
+            _check_materials(file, index, entry, table)
+            layers.append(entry)
+    return written.name, layers
+
+
+def _included(file: WrittenFile, index: int, name: str, above: tuple[Path, ...]) -> WrittenFile:
+    at = ("layers", index, "include")
+    beside = {path.stem: path for path in sorted(file.path.parent.glob("*.yaml"))}
+    known = {**{name: SPECIMENS / f"{name}.yaml" for name in specimens()}, **beside}
+    if name not in known:
+        near = closest(name, list(known))
+        raise file.error(at, f"there is no specimen {name!r} here or in the library{near}")
+    if known[name].resolve() in above:
+        raise file.error(at, f"{name} includes itself; take one of the includes out")
+    return read_written(known[name])
+
+
+def _check_materials(
+    file: WrittenFile, index: int, layer: Layer, table: Mapping[str, Material]
+) -> None:
+    for part, phases in (("phases", layer.phases), ("graded_to", layer.graded_to or {})):
+        for name in phases:
+            if name not in table:
+                near = closest(name, list(table)) or "; add it under 'materials:'"
+                raise file.error(
+                    ("layers", index, part, name), f"there is no material {name!r}{near}"
+                )

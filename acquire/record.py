@@ -1,0 +1,188 @@
+"""Reading a run: its state, flags, results and data, whether it is finished, going on or cut off.
+
+Readers only ever read. They may open the folder while the run goes on.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from acquire.journal import check_version, unpack_row
+from acquire.lease import is_held
+from acquire.pictures import Pictures
+from drivers.codec import unpack
+from drivers.errors import RunFolderError
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Done:
+    """One action that has an outcome."""
+
+    entry: int
+    name: str
+    """Role and method, such as stem.spectrum."""
+    arguments: list[Any]
+    """As canonical JSON gives them: numbers, text, dicts."""
+    result: Any
+    time_s: float
+    """When it ended, seconds since the run began."""
+    utc: str
+    ended_by: str | None
+
+
+@dataclass(frozen=True)
+class StepRecord:
+    """One step as it was asked for."""
+
+    index: int
+    kind: str
+    request: dict[str, Any]
+    """The step in SI numbers."""
+    result: dict[str, Any] | None
+    """Its result, if it has ended."""
+    ended_by: str | None
+
+
+class RunRecord:
+    """A run's folder, open for reading."""
+
+    def __init__(self, folder: Path) -> None:
+        """Open `folder`.
+
+        Raises:
+            RunFolderError: it holds no run, or one of another version.
+        """
+        self.folder = folder
+        path = folder / "run.db"
+        if not path.is_file():
+            raise RunFolderError(f"{folder} is not the folder of a run: it has no run.db")
+        self._db = _open(path)
+        check_version(self._db, path)
+        self.meta: dict[str, str] = dict(self._db.execute("SELECT key, value FROM meta"))
+        self._pictures = Pictures(folder, simulated=self.simulated)
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._db.close()
+
+    def __enter__(self) -> RunRecord:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    @property
+    def simulated(self) -> bool:
+        """True when any instrument of the run is a simulator."""
+        return self.meta.get("simulated") == "true"
+
+    @property
+    def state(self) -> str:
+        """running, finished, stopped, fault, waiting (for an answer) or interrupted."""
+        events = [event for event in self.events("session") if event["state"]]
+        newest = events[-1]["state"] if events else "interrupted"
+        if newest == "running":
+            return "running" if is_held(self.folder) else "interrupted"
+        return str(newest)
+
+    def events(self, kind: str) -> list[dict[str, Any]]:
+        """Return the events of a kind, oldest first, each with `time_s` and `utc`."""
+        rows = self._db.execute(
+            "SELECT value, time_s, utc FROM event WHERE kind=? ORDER BY id", (kind,)
+        )
+        return [{**json.loads(value), "time_s": time, "utc": utc} for value, time, utc in rows]
+
+    def steps(self) -> list[StepRecord]:
+        """Return the steps that have begun."""
+        results = {
+            step: json.loads(value)
+            for step, value in self._db.execute("SELECT step, value FROM entry WHERE kind='result'")
+        }
+        rows = self._db.execute(
+            "SELECT step, name, request FROM entry WHERE kind='step' ORDER BY id"
+        )
+        return [
+            StepRecord(
+                index,
+                kind,
+                json.loads(request),
+                results.get(index, {}).get("result"),
+                results.get(index, {}).get("ended_by"),
+            )
+            for index, kind, request in rows
+        ]
+
+    def flags(self, step: int | None = None) -> list[dict[str, Any]]:
+        """Return the flags in the order they were raised: flag, raised_at, policy, step."""
+        where, values = ("", ()) if step is None else ("AND step=?", (step,))
+        rows = self._db.execute(
+            f"SELECT step, value FROM entry WHERE kind='flag' {where} ORDER BY id", values
+        )
+        return [{**json.loads(value), "step": index} for index, value in rows]
+
+    def decisions(self, step: int) -> dict[str, Any]:
+        """Return the values that steered a step, by name; of several, the newest."""
+        rows = self._db.execute(
+            "SELECT name, value FROM entry WHERE kind='decide' AND step=? ORDER BY id", (step,)
+        )
+        return {name: json.loads(value) for name, value in rows}
+
+    def questions(self) -> list[dict[str, Any]]:
+        """Return the questions, oldest first."""
+        rows = self._db.execute(
+            "SELECT id, text, choices, safe, asked_utc, answer, answered_by"
+            " FROM question ORDER BY id"
+        )
+        names = ("id", "text", "choices", "safe", "asked_utc", "answer", "answered_by")
+        return [
+            dict(zip(names, (*row[:2], json.loads(row[2]), *row[3:]), strict=True)) for row in rows
+        ]
+
+    def done(self, step: int | None, name: str, kind: type[T]) -> Iterator[Done]:
+        """Yield the actions `name` of a step that have an outcome, results as `kind`."""
+        where, values = ("", ()) if step is None else ("AND e.step=?", (step,))
+        rows = self._db.execute(
+            "SELECT e.id, e.request, o.value, o.arrays, o.time_s, o.utc, o.ended_by "
+            f"FROM entry e JOIN outcome o ON o.entry=e.id WHERE e.name=? {where} ORDER BY e.id",
+            (name, *values),
+        )
+        for entry, request, value, arrays, time, utc, ended_by in rows:
+            tree, unpacked = unpack_row(value, arrays, self._pictures.read)
+            result = None if tree is None else unpack(kind, tree, unpacked)
+            yield Done(entry, name, json.loads(request), result, time, utc, ended_by)
+
+    def spends(self) -> list[tuple[str, int, list[Any], bool]]:
+        """Return (kind of action, entry, spend row, settled?) of every attempt."""
+        rows = self._db.execute(
+            "SELECT e.name, a.entry, a.reserved, a.spent"
+            " FROM attempt a JOIN entry e ON e.id=a.entry"
+        )
+        return [
+            (name, entry, row, spent is not None)
+            for name, entry, reserved, spent in rows
+            for row in json.loads(reserved if spent is None else spent)
+        ]
+
+
+def _open(path: Path) -> sqlite3.Connection:
+    """Open read-only; a journal left by a crash may need its WAL read first."""
+    try:
+        db = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)
+        db.execute("SELECT 1 FROM meta").fetchone()
+        return db
+    except sqlite3.Error:
+        pass
+    try:
+        db = sqlite3.connect(path)
+        db.execute("PRAGMA query_only=ON")
+        db.execute("SELECT 1 FROM meta").fetchone()
+        return db
+    except sqlite3.Error as error:
+        raise RunFolderError(f"{path}: not a journal that can be read: {error}") from None

@@ -90,7 +90,8 @@ class OnsetDetector:
     def update(self, count: int, exposure: float = 1.0) -> Evidence | None:
         """Take the counts of the next point; return the evidence if it reveals an onset.
 
-        `exposure` is what the expected background is proportional to, such as live time; 0 is a gap.
+        `exposure` is what the expected background is proportional to, such as live time; a gap
+        has none.
         """
         if not (math.isfinite(exposure) and exposure >= 0 and count >= 0):
             raise ValueError(f"count {count}, exposure {exposure}: neither can be negative or NaN")
@@ -189,7 +190,8 @@ def _shape_likelihood(
 
     `shape` is (rows, points); `before` is (counts, exposure) of earlier points, at rate a. Where
     the likelihood is largest the expected total equals the counted one, so one number is left: the
-    share q of the counts that is due to the rise; its derivative falls steadily, so halving finds it.
+    share q of the counts that is due to the rise. The derivative in q falls steadily, so halving
+    finds its zero.
     """
     import numpy as np
 

@@ -92,6 +92,12 @@ class RunRecord:
             return "running" if is_held(self.folder) else "interrupted"
         return str(newest)
 
+    @property
+    def paused(self) -> bool:
+        """True when the operator paused the run and has not said go on."""
+        said = [e["verb"] for e in self.events("operator") if e["verb"] in ("pause", "resume")]
+        return said[-1:] == ["pause"]
+
     def events(self, kind: str) -> list[dict[str, Any]]:
         """Return the events of a kind, oldest first, each with `time_s` and `utc`."""
         rows = self._db.execute(
@@ -157,6 +163,10 @@ class RunRecord:
             tree, unpacked = unpack_row(value, arrays, self._pictures.read)
             result = None if tree is None else unpack(kind, tree, unpacked)
             yield Done(entry, name, json.loads(request), result, time, utc, ended_by)
+
+    def touched(self) -> bool:
+        """Return True if any action that moves or exposes something has been tried."""
+        return self._db.execute("SELECT 1 FROM attempt LIMIT 1").fetchone() is not None
 
     def spends(self) -> list[tuple[str, int, list[Any], bool]]:
         """Return (kind of action, entry, spend row, settled?) of every attempt."""

@@ -269,6 +269,10 @@ class Run:
         self._journal.add_entry(self._step, "random", "random", "null", stamp, repr(drawn))
         return drawn
 
+    def spent(self, kind: str) -> float:
+        """Return what the run has spent of a budget so far; of a dose, the largest anywhere."""
+        return self._attempts.spent()[kind]["spent"] or 0.0
+
     def progress(self, done: int, total: int, text: str = "") -> None:
         """Tell whoever watches how far the step is; not journalled."""
         self._observer.progress(done, total, text)

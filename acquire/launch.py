@@ -1,0 +1,288 @@
+"""Beginning a run, and going on with one: the same code after Ctrl-C, kill -9 or a power cut."""
+
+from __future__ import annotations
+
+import json
+import platform
+import shutil
+import signal
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from acquire.actions import Actions
+from acquire.attempts import Attempts
+from acquire.budgets import Budgets
+from acquire.endings import Ending, RunWaits, StepSkipped
+from acquire.folders import new_folder
+from acquire.gate import Gate, Monitor
+from acquire.journal import Journal
+from acquire.lease import lease
+from acquire.operator import Command, Inbox
+from acquire.pictures import Pictures
+from acquire.procedures import procedure_of, roles_of
+from acquire.questions import Prompt, Questions
+from acquire.record import RunRecord
+from acquire.run import Observer, Run, RunTime
+from acquire.stem_rules import RULES
+from acquire.views import Views
+from drivers.clock import RealClock
+from drivers.errors import InputError, LiftlineError, RunFolderError
+from drivers.lab import Driver, Identity, Lab, OpenLab, lab_of, make_clock, open_lab
+from protocols.loader import LoadedProtocol, protocol_of
+from protocols.written import read_written
+
+STOPPED, WAITING = 1, 4
+"""Exit codes of a run that was stopped early, and of one that waits for an answer."""
+
+
+@dataclass(frozen=True)
+class RunEnd:
+    """How a run, or this session of it, ended."""
+
+    folder: Path
+    state: str
+    """finished, stopped, fault or waiting."""
+    reason: str
+    exit_code: int
+
+
+@dataclass(frozen=True)
+class Desk:
+    """The people's side of a run: who watches, and who answers."""
+
+    observer: Observer
+    prompt: Callable[[Inbox], Prompt | None] = lambda inbox: None
+    boundary: Callable[[str], None] | None = None
+    """For crash campaigns: called at each boundary of the journal."""
+
+
+def begin_run(
+    protocol: LoadedProtocol, lab: Lab, out: Path, *, seed: int, desk: Desk, origin: str = "run"
+) -> RunEnd:
+    """Begin a run in a new folder of `out` and take it as far as it goes.
+
+    Raises:
+        InputError: the lab lacks an instrument, the folder cannot be used; nothing has moved.
+    """
+    missing = set(roles_of(protocol.steps)) - {chosen.role for chosen in lab.instruments}
+    if missing:
+        raise InputError(
+            f"{protocol.name} needs {', '.join(sorted(missing))}, which lab {lab.name!r} does not "
+            f"have; add it under instruments"
+        )
+    now = RealClock().utc()
+    folder = new_folder(out, protocol.name, now)
+    (folder / "protocol.yaml").write_text(protocol.text, encoding="utf-8")
+    (folder / "lab.yaml").write_text(lab.written(), encoding="utf-8")
+    with lease(folder):
+        journal = _journal(folder, lab, desk)
+        facts = {
+            "name": protocol.name,
+            "title": protocol.title,
+            "origin": origin,
+            "seed": str(seed),
+            "simulated": json.dumps(any(c.spec.simulated for c in lab.instruments)),
+            "lab": lab.name,
+            "begun_utc": now.isoformat(),
+            "version": version("liftline"),
+            "python": platform.python_version(),
+            "numpy": version("numpy"),
+        }
+        for key, value in facts.items():
+            journal.set_meta(key, value)
+        try:
+            return _conduct(folder, journal, protocol, lab, desk)
+        except InputError:
+            with RunRecord(folder) as record:
+                touched = record.touched()
+            if not touched:
+                shutil.rmtree(folder, ignore_errors=True)
+            raise
+
+
+def resume_run(folder: Path, *, desk: Desk) -> RunEnd:
+    """Go on with the run in `folder`, wherever it was left.
+
+    Raises:
+        RunInUseError: another process runs it.
+        ReplayMismatchError: the procedure changed since.
+    """
+    if not (folder / "run.db").is_file():
+        raise RunFolderError(f"{folder} is not the folder of a run: it has no run.db")
+    with lease(folder):
+        lab = lab_of(read_written(folder / "lab.yaml"), units=False)
+        journal = _journal(folder, lab, desk)
+        name = journal.meta("name")
+        if name is None:
+            raise RunFolderError(f"{folder} was never begun; delete it and run again")
+        protocol = protocol_of(name, read_written(folder / "protocol.yaml"))
+        return _conduct(folder, journal, protocol, lab, desk)
+
+
+def _journal(folder: Path, lab: Lab, desk: Desk) -> Journal:
+    most = None if lab.storage_limit_mb is None else lab.storage_limit_mb * 1e6
+    return Journal(folder / "run.db", most_bytes=most, boundary=desk.boundary)
+
+
+def _conduct(
+    folder: Path, journal: Journal, protocol: LoadedProtocol, lab: Lab, desk: Desk
+) -> RunEnd:
+    """Open the lab, take the procedure as far as it goes, and write how it ended."""
+    last = journal.last_stamp()
+    seed = int(journal.meta("seed") or 0)
+    from datetime import datetime
+
+    utc = datetime.fromisoformat(last.utc) if last else None
+    clock = make_clock(lab.clock, last.time if last else 0.0, utc)
+    time = RunTime(clock, last)
+    ended = _Ended("fault", "the session broke off", 3)
+    with ExitStack() as stack:
+        stack.callback(journal.close)
+        journal.add_event(
+            "session", {"state": "running", "reason": "", "gap_s": time.gap}, time.stamp()
+        )
+        try:
+            keep = _keeper(folder)
+            with open_lab(lab, clock=clock, seed=seed, folder=folder, keep=keep) as opened:
+                session = _Session(folder, journal, opened, desk, time, seed)
+                ended = session.go(protocol)
+        except Ending as ending:
+            state = "waiting" if isinstance(ending, RunWaits) else "stopped"
+            ended = _Ended(state, str(ending), WAITING if state == "waiting" else STOPPED)
+        except KeyboardInterrupt:
+            ended = _Ended("stopped", "interrupted twice by the operator", STOPPED)
+        except LiftlineError as error:
+            state = "stopped" if error.exit_code == STOPPED else "fault"
+            ended = _Ended(state, str(error), error.exit_code)
+            if isinstance(error, InputError):
+                raise
+        except Exception as error:
+            ended = _Ended("fault", f"a defect in liftline: {type(error).__name__}: {error}", 3)
+            raise
+        finally:
+            with suppress(LiftlineError):
+                value = {"state": ended.state, "reason": ended.reason}
+                journal.add_event("session", value, time.stamp())
+                journal.finish()
+    _last_views(folder, desk)
+    return RunEnd(folder, ended.state, ended.reason, ended.exit_code)
+
+
+@dataclass(frozen=True)
+class _Ended:
+    state: str
+    reason: str
+    exit_code: int
+
+
+def _last_views(folder: Path, desk: Desk) -> None:
+    Views(folder, say=desk.observer.say).refresh()
+
+
+def _keeper(folder: Path) -> Callable[[str, str], None]:
+    def keep(name: str, text: str) -> None:
+        (folder / name).write_text(text, encoding="utf-8")
+
+    return keep
+
+
+class _Session:
+    """One process's share of a run."""
+
+    def __init__(
+        self,
+        folder: Path,
+        journal: Journal,
+        opened: OpenLab,
+        desk: Desk,
+        time: RunTime,
+        seed: int,
+    ) -> None:
+        self._drivers: Mapping[str, Driver] = opened.drivers
+        self._inbox = Inbox(folder)
+        self._journal = journal
+        budgets = Budgets()
+        simulated = any(chosen.spec.simulated for chosen in opened.lab.instruments)
+        pictures = Pictures(folder, simulated=simulated)
+        questions = Questions(
+            journal, self._inbox, time.stamp, opened.safe, desk.prompt(self._inbox)
+        )
+        attempts = Attempts(journal, _gate(opened), budgets, self._inbox, time.now, time.stamp)
+        views = Views(folder, say=desk.observer.say)
+        actions = Actions(
+            journal,
+            attempts,
+            questions,
+            pictures,
+            opened.drivers,
+            safe=opened.safe,
+            stamp=time.stamp,
+            sleep=opened.clock.sleep,
+            say=desk.observer.say,
+            after=views.refresh_if_due,
+        )
+        self.run = Run(journal, actions, attempts, questions, time, desk.observer, seed)
+
+    def go(self, protocol: LoadedProtocol) -> _Ended:
+        """Do the steps one after the other."""
+        with _interruptible(self._inbox):
+            self._check_identities()
+            for index, step in enumerate(protocol.steps):
+                self.run.begin_step(index, step)
+                procedure = procedure_of(step)
+                drivers = [self._drivers[role] for role in procedure.roles]
+                try:
+                    result, ended_by = procedure.load()(step, *drivers, self.run), None
+                except StepSkipped as skipped:
+                    result, ended_by = {}, str(skipped)
+                self.run.end_step(result, ended_by)
+        return _Ended("finished", "every step is done", 0)
+
+    def _check_identities(self) -> None:
+        """Refuse to go on with another instrument than the run began with."""
+        for role, driver in self._drivers.items():
+            known: Identity = self.run.do(driver.identity)
+            found = driver.identity()
+            if found != known:
+                raise RunFolderError(
+                    f"{role}: this run began with {_name(known)}, now there is {_name(found)}; "
+                    f"connect the first one again, or start a new run"
+                )
+
+
+def _name(identity: Identity) -> str:
+    return f"{identity.make} {identity.model} {identity.serial}"
+
+
+def _gate(opened: OpenLab) -> Gate:
+    monitors = {}
+    for role, driver in opened.drivers.items():
+        read = getattr(driver, "status", None)
+        if read is not None:
+            age_max = float(opened.limits[role].reading_age_max)
+            monitors[role] = Monitor(read, opened.clock, age_max)
+    return Gate(RULES, monitors, opened.limits)
+
+
+@contextmanager
+def _interruptible(inbox: Inbox) -> Iterator[None]:
+    """Let the first Ctrl-C stop the run at the next tick, and the second one at once."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def stop(number: int, frame: Any) -> None:
+        inbox.say(Command("stop", "Ctrl-C" if number == signal.SIGINT else "the system (SIGTERM)"))
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

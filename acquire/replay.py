@@ -1,0 +1,119 @@
+"""Recorded data through a protocol's procedure and analysis, as if they came now."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from drivers.clock import JumpingClock
+from drivers.errors import InputError
+from drivers.lab import Chosen, Lab, known_drivers, open_lab
+from drivers.stem import Stem, StemSetup
+from protocols.eds import EdsLineScan, PointStart
+from protocols.loader import LoadedProtocol
+
+RECORDED = "recorded-stem"
+
+
+def recorded_lab(file: Path) -> Lab:
+    """Return a lab in which the recording stands for the microscope."""
+    spec = known_drivers()[RECORDED]
+    settings = spec.settings.model_validate({"file": str(file.resolve())})
+    chosen = Chosen("stem", RECORDED, spec, None, settings, spec.limits())
+    return Lab(f"recording {file.name}", "jumping", (chosen,))
+
+
+def parse_line(text: str) -> tuple[float, float, float, float]:
+    """Return x0, y0, x1, y1 in pixels.
+
+    Raises:
+        InputError: it is not four finite numbers.
+    """
+    try:
+        numbers = tuple(float(part) for part in text.split(","))
+    except ValueError:
+        numbers = ()
+    if len(numbers) != 4 or not all(map(math.isfinite, numbers)):
+        raise InputError(
+            f"--line {text!r} is not a line; write it like --line 10,20,70,20 (pixels)"
+        )
+    if numbers[:2] == numbers[2:]:
+        raise InputError(f"--line {text!r} has no length; give two different points")
+    x0, y0, x1, y1 = numbers
+    return x0, y0, x1, y1
+
+
+def fitted(
+    protocol: LoadedProtocol, lab: Lab, line: Sequence[float] | None, strip: int | None
+) -> LoadedProtocol:
+    """Return the protocol with its line scans drawn into the recording, one position a pixel.
+
+    Args:
+        protocol: as loaded; its elements, analysis and policies stay.
+        lab: of `recorded_lab`.
+        line: x0, y0, x1, y1 in pixels of the recording, from its upper left; None keeps the
+            protocol's own start and length.
+        strip: pixels across the line that are summed; None keeps the protocol's strip.
+
+    Raises:
+        InputError: the line leaves the recording.
+    """
+    with open_lab(lab, clock=JumpingClock()) as opened:
+        stem: Any = opened.drivers["stem"]
+        setup = stem.setup()
+        size = _size(stem, setup)
+    steps = tuple(
+        _fit(step, setup, size, line, strip) if isinstance(step, EdsLineScan) else step
+        for step in protocol.steps
+    )
+    import json
+
+    kept = {"title": protocol.title, "steps": [step.model_dump(mode="json") for step in steps]}
+    return replace(protocol, steps=steps, text=json.dumps(kept, indent=1) + "\n")
+
+
+def _size(stem: Stem, setup: StemSetup) -> tuple[int, int]:
+    """Return columns and rows of the recording."""
+    columns, rows = stem.map_size()  # type: ignore[attr-defined]
+    return int(columns), int(rows)
+
+
+def _fit(
+    step: EdsLineScan,
+    setup: StemSetup,
+    size: tuple[int, int],
+    line: Sequence[float] | None,
+    strip: int | None,
+) -> EdsLineScan:
+    pixel = setup.probe_size
+    field = setup.largest_field
+    changed: dict[str, Any] = {"drift": None, "dose_limit": 1e12}
+    changed["survey"] = {**step.survey.model_dump(), "field": field}
+    if strip is not None:
+        changed["strip"] = strip * pixel
+    if line is not None:
+        x0, y0, x1, y1 = line
+        _check_inside(line, size)
+        centre = ((size[0] - 1) / 2, (size[1] - 1) / 2)
+        length = math.hypot(x1 - x0, y1 - y0)
+        points = max(2, round(length) + 1)
+        changed["start"] = PointStart(
+            x=(x0 - centre[0]) * pixel,
+            y=(y0 - centre[1]) * pixel,
+            angle=math.atan2(y1 - y0, x1 - x0),
+        ).model_dump()
+        changed |= {"length": length * pixel, "points": points}
+        changed["background_points"] = min(step.background_points, max(5, points // 3))
+    return EdsLineScan.model_validate({**step.model_dump(), **changed})
+
+
+def _check_inside(line: Sequence[float], size: tuple[int, int]) -> None:
+    for value, most, name in zip(line, (*size, *size), ("x0", "y0", "x1", "y1"), strict=True):
+        if not 0 <= value <= most - 1:
+            raise InputError(
+                f"--line: {name} = {value:g} is outside the recording of {size[0]} x {size[1]} "
+                f"pixels; write {name} from 0 to {most - 1}"
+            )

@@ -1,0 +1,154 @@
+"""What a run has to say: for a person, and for a machine (`show --json`, with its own schema)."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from acquire.budgets import Budgets, spend_of
+from acquire.record import RunRecord, StepRecord
+
+SCHEMA = Path(__file__).with_name("show.schema.json")
+
+
+def show(record: RunRecord) -> dict[str, Any]:
+    """Return the machine's view of a run, as `show.schema.json` describes it."""
+    sessions = record.events("session")
+    ended = sessions[-1] if sessions and sessions[-1]["state"] != "running" else None
+    return {
+        "run": record.folder.name,
+        "state": record.state,
+        "reason": ended["reason"] if ended else "",
+        "simulated": record.simulated,
+        "protocol": record.meta.get("name"),
+        "started_utc": record.meta.get("begun_utc"),
+        "ended_utc": ended["utc"] if ended else None,
+        "flags": [_flag(flag) for flag in record.flags()],
+        "results": [_result(step) for step in record.steps()],
+        "budgets": budgets_of(record),
+        "gaps": gaps_of(record),
+        "questions": record.questions(),
+        "warnings": [event["text"] for event in record.events("warning")],
+        "faults": record.events("fault"),
+    }
+
+
+def _flag(held: dict[str, Any]) -> dict[str, Any]:
+    flag = dict(held["flag"])
+    place = flag.pop("place")
+    index = flag.pop("index")
+    raised = {**held["raised_at"], "index": index}
+    return {**flag, **place, "raised_at": raised, "step": held["step"]}
+
+
+def _result(step: StepRecord) -> dict[str, Any]:
+    return {
+        "step": step.index,
+        "kind": step.kind,
+        "ended_by": step.ended_by,
+        **(step.result or {}),
+    }
+
+
+def budgets_of(record: RunRecord) -> dict[str, dict[str, float | None]]:
+    """Return for each kind the newest step's limit, what was spent and what stands reserved."""
+    budgets = Budgets()
+    reserved: dict[str, float] = {}
+    for index, (_, _, row, settled) in enumerate(record.spends()):
+        spend = spend_of(row)
+        budgets.restore((index, 0), [spend])
+        if not settled:
+            reserved[spend.kind] = reserved.get(spend.kind, 0.0) + spend.amount
+    limits: dict[str, float] = {}
+    for step in record.steps():
+        limits |= budgets_allowed(step)
+    budgets.allow(limits)
+    return {
+        kind: {**amounts, "reserved": reserved.get(kind, 0.0)}
+        for kind, amounts in budgets.summary().items()
+    }
+
+
+def budgets_allowed(step: StepRecord) -> dict[str, float]:
+    """Return what a step may spend, by kind."""
+    from protocols.protocol import ONE_STEP
+
+    return ONE_STEP.validate_python(step.request).budgets
+
+
+def gaps_of(record: RunRecord) -> list[dict[str, Any]]:
+    """Return where the run was cut off: actions interrupted, and time between sessions."""
+    cut = [{"kind": "interrupted", **event} for event in record.events("interrupted")]
+    away = [
+        {"kind": "away", "seconds": event["gap_s"], "utc": event["utc"], "time_s": event["time_s"]}
+        for event in record.events("session")
+        if event.get("gap_s")
+    ]
+    return sorted(cut + away, key=lambda gap: gap["time_s"])
+
+
+def told(view: dict[str, Any]) -> str:
+    """Return the view as text for a person."""
+    lines = [
+        f"{view['run']}: {view['state']}{' - ' + view['reason'] if view['reason'] else ''}",
+        f"protocol {view['protocol']}, begun {view['started_utc'][:19]} UTC"
+        + (", SIMULATED" if view["simulated"] else ""),
+    ]
+    for result in view["results"]:
+        lines += _told_result(result)
+    for kind, budget in view["budgets"].items():
+        limit = "no limit" if budget["limit"] is None else f"limit {budget['limit']:.5g}"
+        lines.append(f"{kind.replace('_', ' ')}: {budget['spent']:.5g} spent, {limit}")
+    for flag in view["flags"]:
+        lines.append(f"flag: {told_flag(flag)}")
+    for gap in view["gaps"]:
+        lines.append(_told_gap(gap))
+    for question in view["questions"]:
+        answer = question["answer"]
+        state = f"answered {answer!r}" if answer else f"OPEN, choices: {question['choices']}"
+        lines.append(f"question {question['id']}: {question['text']} ({state})")
+    lines += [f"warning: {text}" for text in view["warnings"]]
+    lines += [f"fault: {event['text']}" for event in view["faults"]]
+    return "\n".join(lines)
+
+
+def told_flag(flag: dict[str, Any]) -> str:
+    """Return one flag in words: what, of what, where, with its interval."""
+    text = f"{flag['kind']} of {flag['of']}"
+    if flag.get("position_m") is not None:
+        text += f" at {flag['position_m'] * 1e9:.0f} nm"
+    if flag.get("interval_m"):
+        low, high = flag["interval_m"]
+        text += f" ({flag['confidence']:.0%}: {low * 1e9:.0f} to {high * 1e9:.0f} nm)"
+    return text + (f"; {flag['note']}" if flag.get("note") else "")
+
+
+def _told_result(result: dict[str, Any]) -> list[str]:
+    lines = [f"step {result['step']}: {result['kind']}"]
+    if result["ended_by"]:
+        lines[0] += f", {result['ended_by']}"
+    for element, found in result.get("onsets", {}).items():
+        if "none" in found:
+            lines.append(f"  {element}: no onset: {found['none']}")
+        else:
+            lines.append(f"  {told_flag({'kind': 'onset', 'of': element, **found})}")
+    if "order" in result:
+        lines.append(f"  order: {result['order']}; {result['points']} positions")
+    return lines
+
+
+def _told_gap(gap: dict[str, Any]) -> str:
+    if gap["kind"] == "away":
+        return f"gap: {gap['seconds']:.3g} s between two sessions"
+    spent = gap["meter_advance"]
+    extent = "unknown" if spent is None else f"{spent:.4g} {gap['meter']}"
+    return (
+        f"gap: {gap['name']} (action {gap['action']}) was cut off: {gap['ended_by']}; "
+        f"done of it: {extent}, {gap['blocks_kept']} readings kept"
+    )
+
+
+def as_json(view: dict[str, Any]) -> str:
+    """Return the machine's view as JSON text."""
+    return json.dumps(view, indent=1, allow_nan=False)

@@ -1,0 +1,21 @@
+"""One dark-field image as a step of its own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from acquire.run import Run
+from drivers.stem import Stem
+from protocols.eds import StemImage
+
+
+def stem_image(step: StemImage, stem: Stem, run: Run) -> dict[str, Any]:
+    """Take the image and return what it cost."""
+    run.do(stem.setup)
+    image = run.do(stem.image, step.image)
+    rows, columns = image.pixels.shape
+    return {
+        "pixel_size_m": image.pixel_size,
+        "pixels": [rows, columns],
+        "dose_e_per_angstrom2": run.spent("dose_e_per_angstrom2"),
+    }

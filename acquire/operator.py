@@ -48,27 +48,36 @@ class Inbox:
         self._folder = folder / "inbox"
         self._looked = -LOOK_EVERY
         self._said: list[Command] = []
+        self._answers: list[Command] = []
 
     def say(self, command: Command) -> None:
         """Say something from inside this process, such as Ctrl-C or an answer at the prompt."""
-        self._said.append(command)
+        (self._answers if command.verb == "answer" else self._said).append(command)
 
     def take(self) -> list[Command]:
-        """Return what was said since the last look, oldest first; cheap to call at every tick."""
-        if self._said:
-            said, self._said = self._said, []
-            return said
+        """Return what was said since the last look, answers apart; cheap to call at every tick."""
+        self._look()
+        if not self._said:
+            return []
+        said, self._said = self._said, []
+        return said
+
+    def take_answers(self) -> list[Command]:
+        """Return the answers that nobody has heard yet, oldest first."""
+        self._look()
+        answers, self._answers = self._answers, []
+        return answers
+
+    def _look(self) -> None:
         now = wall_seconds()
         if now - self._looked < LOOK_EVERY:
-            return []
+            return
         self._looked = now
         try:
             names = sorted(p for p in os.listdir(self._folder) if p.endswith(".json"))
         except FileNotFoundError:
-            return []
-        commands = []
+            return
         for name in names:
             path = self._folder / name
-            commands.append(Command(**json.loads(path.read_text(encoding="utf-8"))))
+            self.say(Command(**json.loads(path.read_text(encoding="utf-8"))))
             path.unlink()
-        return commands

@@ -90,6 +90,9 @@ class Questions:
     def _answered(self, number: int, choices: Sequence[str], *, block: bool) -> str | None:
         while True:
             for command in self._inbox.take():
+                if command.verb == "stop":
+                    raise RunStopped(f"stopped by {command.by} at question {number}")
+            for command in self._inbox.take_answers():
                 answer = self._heard(command, number, choices)
                 if answer is not None:
                     return answer
@@ -98,9 +101,7 @@ class Questions:
             wait_a_moment(0.05)
 
     def _heard(self, command: Command, number: int, choices: Sequence[str]) -> str | None:
-        if command.verb == "stop":
-            raise RunStopped(f"stopped by {command.by} at question {number}")
-        if command.verb != "answer" or command.question not in (None, number):
+        if command.question not in (None, number):
             return None
         if command.choice is None or command.choice not in choices:
             return None

@@ -38,7 +38,7 @@ def parse_line(text: str) -> tuple[float, float, float, float]:
         numbers = ()
     if len(numbers) != 4 or not all(map(math.isfinite, numbers)):
         raise InputError(
-            f"--line {text!r} is not a line; write it like --line 10,20,70,20 (pixels)"
+            f"--line {text!r} is not a line; write it like 10,20,70,20 (pixels)"
         )
     if numbers[:2] == numbers[2:]:
         raise InputError(f"--line {text!r} has no length; give two different points")

@@ -44,6 +44,8 @@ class Found(TypedDict):
 
 class Missing(TypedDict):
     none: str
+
+
 """Why there is no position."""
 
 

@@ -97,13 +97,7 @@ class DetectorTrip(Scheduled):
 
 
 Fault = Annotated[
-    ValveCloses
-    | DriftBurst
-    | NanReading
-    | LinkDrops
-    | HolderWarms
-    | BlankerStuck
-    | DetectorTrip,
+    ValveCloses | DriftBurst | NanReading | LinkDrops | HolderWarms | BlankerStuck | DetectorTrip,
     Field(discriminator="kind"),
 ]
 

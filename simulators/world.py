@@ -1,0 +1,165 @@
+"""The world of one simulated instrument: its time, its state and its ledger of truth.
+
+It is a file of its own, apart from the run's: like a real instrument it outlives a crash of the
+run. Each physical effect is committed when it happens, so that a kill at any instant leaves truth.
+`synchronous=OFF` is enough for that: what a killed process has written, the system still has; a
+simulated world does not lose power.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from drivers.clock import Clock
+
+Place = tuple[float, float, float, float, float]
+"""Centre x and y, extent along and across (m) and angle (rad) of a rectangle in the frame."""
+
+_TABLES = """
+CREATE TABLE IF NOT EXISTS state (name TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS ledger (
+    id INTEGER PRIMARY KEY, exposure INTEGER NOT NULL, key TEXT NOT NULL, kind TEXT NOT NULL,
+    t REAL NOT NULL, seconds REAL NOT NULL, electrons REAL NOT NULL, current REAL NOT NULL,
+    x REAL NOT NULL, y REAL NOT NULL, along REAL NOT NULL, across REAL NOT NULL,
+    angle REAL NOT NULL, note TEXT NOT NULL, total REAL NOT NULL
+);
+CREATE INDEX IF NOT EXISTS begun ON ledger (key) WHERE kind = 'unblank';
+CREATE INDEX IF NOT EXISTS by_exposure ON ledger (exposure);
+"""
+_COLUMNS = "exposure, key, kind, t, seconds, electrons, current, x, y, along, across, angle, note"
+SAVE_TIME_EVERY = 1.0
+"""World seconds between two notes of the time while nothing physical happens."""
+
+
+@dataclass(frozen=True)
+class Effect:
+    """One physical effect, a row of the ledger."""
+
+    exposure: int
+    """Number of the exposure, from 1; 0 for what is none."""
+    key: str
+    """What is exposed: the same for the same place, whatever the dwell."""
+    kind: str
+    """unblank (seconds: as asked for), electrons, stuck (the blanker), blank, or move."""
+    t: float
+    """World time when it was complete, seconds."""
+    seconds: float
+    """How long it took."""
+    electrons: float
+    """Electrons that reached the specimen."""
+    current: float
+    """Probe current, A."""
+    place: Place
+    note: str = ""
+
+
+def read_ledger(db: sqlite3.Connection, where: str = "1", *values: object) -> list[Effect]:
+    """Return rows of a world's ledger, in the order in which they happened."""
+    rows = db.execute(f"SELECT {_COLUMNS} FROM ledger WHERE {where} ORDER BY id", values)
+    return [Effect(*row[:7], place=tuple(row[7:12]), note=row[12]) for row in rows]
+
+
+def read_state(db: sqlite3.Connection, name: str) -> Any:
+    """Return a part of a world's state; None where it has none of that name."""
+    row = db.execute("SELECT value FROM state WHERE name = ?", (name,)).fetchone()
+    return None if row is None else json.loads(row[0])
+
+
+class World:
+    """Time, state and ledger of one simulated instrument.
+
+    Times are seconds since the instrument was first opened, in whole microseconds, so that a run
+    that was cut off and resumed has the same times as one that was not.
+    """
+
+    def __init__(self, path: Path | None, clock: Clock, *, seed: int, down_time: float) -> None:
+        """Open the world in the file `path`, or make it; None keeps it in memory.
+
+        A world that exists keeps its own seed, and `down_time` seconds have passed in it.
+        """
+        self._clock = clock
+        self._db = sqlite3.connect(
+            str(path) if path else ":memory:", isolation_level=None, check_same_thread=False
+        )
+        self._db.execute("PRAGMA journal_mode = WAL")
+        self._db.execute("PRAGMA synchronous = OFF")
+        self._db.executescript(_TABLES)
+        known = read_state(self._db, "seed")
+        self.seed: int = seed if known is None else known
+        if known is None:
+            self.put("seed", seed)
+        (latest,) = self._db.execute("SELECT MAX(t) FROM ledger").fetchone()
+        saved = max(latest or 0.0, read_state(self._db, "time") or 0.0)
+        began = saved if known is None else saved + down_time
+        self._offset = began - clock.now()
+        self._saved = saved
+        last = self._db.execute("SELECT total FROM ledger ORDER BY id DESC LIMIT 1").fetchone()
+        self.electrons: float = last[0] if last else 0.0
+        """Electrons that have ever reached the specimen; only grows."""
+
+    def now(self) -> float:
+        """Return the world's time in seconds."""
+        return round(self._clock.now() + self._offset, 6)
+
+    def wait_until(self, t: float) -> None:
+        """Let time pass until the world time `t`; returns at once if that is past."""
+        self._clock.sleep(t - (self._clock.now() + self._offset))
+
+    def live_until(self, t: float) -> None:
+        """Have the world be at `t`, if it is not yet: time that passed while nobody looked."""
+        self._offset += max(0.0, t - (self._clock.now() + self._offset))
+
+    def get(self, name: str) -> Any:
+        """Return a part of the state (JSON); None where there is none of that name."""
+        return read_state(self._db, name)
+
+    def put(self, name: str, value: Any) -> None:
+        """Keep a part of the state."""
+        self._db.execute(
+            "INSERT OR REPLACE INTO state VALUES (?, ?)", (name, json.dumps(value, allow_nan=False))
+        )
+
+    def note_time(self) -> None:
+        """Keep the time now and then while nothing physical happens."""
+        if self.now() - self._saved >= SAVE_TIME_EVERY:
+            self._saved = self.now()
+            self.put("time", self._saved)
+
+    def commit(self, effect: Effect) -> None:
+        """Put one physical effect into the ledger, for good."""
+        total = self.electrons + effect.electrons
+        row = (
+            *(effect.exposure, effect.key, effect.kind, effect.t, effect.seconds),
+            *(effect.electrons, effect.current, *effect.place, effect.note, total),
+        )
+        self._db.execute(
+            f"INSERT INTO ledger ({_COLUMNS}, total) VALUES ({', '.join('?' * len(row))})", row
+        )
+        self.electrons = total
+        self._saved = max(self._saved, effect.t)
+
+    def begun(self, key: str | None = None) -> int:
+        """Return how many exposures have begun: all of them, or those of one key."""
+        where = "kind = 'unblank'" + ("" if key is None else " AND key = ?")
+        values = () if key is None else (key,)
+        (count,) = self._db.execute(f"SELECT COUNT(*) FROM ledger WHERE {where}", values).fetchone()
+        return int(count)
+
+    def unfinished(self) -> Sequence[Effect]:
+        """Return the effects of the last exposure if the beam has not been blanked after it."""
+        row = self._db.execute("SELECT MAX(exposure) FROM ledger").fetchone()
+        effects = read_ledger(self._db, "exposure = ?", row[0] or -1)
+        return [] if any(effect.kind == "blank" for effect in effects) else effects
+
+    def close(self) -> None:
+        """Note the time and close the file; may be repeated."""
+        try:
+            self.put("time", max(self.now(), self._saved))
+        except sqlite3.ProgrammingError:
+            return  # closed before
+        self._db.close()

@@ -16,7 +16,7 @@ from drivers.stem import Image
 
 Floats = npt.NDArray[np.float64]
 
-FILTERS = (2.0, 5.0)
+FILTERS = (4.0, 8.0)
 """Pixels of smoothing at which the shift must agree (fibsem-os #714: two filter scales)."""
 AGREE = 2.0
 """Pixels by which the two may differ."""

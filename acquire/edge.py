@@ -278,25 +278,36 @@ def _doubt(step: _Step, values: Floats, x: Floats, y: Floats, reach: float) -> s
         return "its place is too uncertain"
     value, slope = step.at(x, y)
     along = y * math.cos(step.angle) - x * math.sin(step.angle)
-    parts = np.clip(
-        ((along - along.min()) / np.ptp(along) * SEGMENTS).astype(np.intp), 0, SEGMENTS - 1
-    )
-    residual = values - value
+    if not _is_straight(values - value, slope, along, max(step.width / 2, 2.0)):
+        return "it is not straight, or does not go through the whole field"
+    across = x * math.cos(step.angle) + y * math.sin(step.angle)
+    if _rest(values - value, along, across, reach / 2) > 0.25 * step.rise:
+        return "what is on either side varies as much as it does itself"
+    return None
+
+
+def _is_straight(residual: Floats, slope: Floats, along: Floats, allowed: float) -> bool:
+    """Return whether each part of the edge's length lies within `allowed` of the fitted place."""
+    share = (along - along.min()) / np.ptp(along)
+    parts = np.minimum((share * SEGMENTS).astype(np.intp), SEGMENTS - 1)
     weight = np.bincount(parts, slope**2, SEGMENTS)
     seen = weight > 0.25 * np.median(weight)
-    weight = np.where(seen, weight, np.inf)
-    noise = np.bincount(parts, (residual * slope) ** 2, SEGMENTS)
-    away = np.bincount(parts, residual * slope, SEGMENTS) / weight
-    error = np.sqrt(noise) / weight
-    if np.any(np.abs(away) > max(step.width, 2.0) + 4 * error):
-        return "it is not straight, or does not go through the whole field"
-    share = ((value - step.dark) / step.rise - 0.5) * np.sign(step.rise)
-    contrast = np.bincount(parts, residual * share, SEGMENTS) / np.maximum(
-        np.bincount(parts, share**2, SEGMENTS), 1e-12
-    )
-    if np.any(seen & (contrast < -0.6 * step.rise)):
-        return "part of its length does not show it"
-    return None
+    away = np.bincount(parts, residual * slope, SEGMENTS)[seen] / weight[seen]
+    error = np.sqrt(np.bincount(parts, (residual * slope) ** 2, SEGMENTS)[seen]) / weight[seen]
+    return bool(np.all(np.abs(away) < allowed + 4 * error))
+
+
+def _rest(residual: Floats, along: Floats, across: Floats, cell: float) -> float:
+    """Return the standard deviation of what the step leaves, in cells, beyond their noise."""
+    row = np.floor((along - along.min()) / cell).astype(np.intp)
+    column = np.floor((across - across.min()) / cell).astype(np.intp)
+    cells = row * (column.max() + 1) + column
+    n = np.bincount(cells)
+    total, square = np.bincount(cells, residual), np.bincount(cells, residual**2)
+    full = n > 0.3 * cell**2
+    n, total, square = n[full], total[full], square[full]
+    noise = (square - total**2 / n) / (n - 1) / n
+    return math.sqrt(max(float(np.mean((total / n) ** 2 - noise)), 0.0))
 
 
 def _edge(step: _Step, image: Image, block: int) -> Edge:

@@ -21,7 +21,7 @@ from acquire.journal import Entry, Journal, Stamp
 from acquire.past import Past
 from acquire.questions import Questions
 from drivers.clock import Clock
-from drivers.codec import canonical, unpack
+from drivers.codec import canonical, pack, unpack
 from protocols.model import FlagPolicy, Step
 
 P = ParamSpec("P")
@@ -208,8 +208,8 @@ class Run:
         name = f"{flag.kind} {flag.of}"
         stamp = self._time.stamp()
         raised = {"action": self._last_action, "index": index, "time_utc": stamp.utc}
-        figures = json.loads(canonical(asdict(flag)))
-        value = {"flag": figures, "raised_at": raised, "policy": json.loads(canonical(policy))}
+        figures = json.loads(json.dumps(pack(asdict(flag), [])))
+        value = {"flag": figures, "raised_at": raised, "policy": pack(policy, [])}
         try:
             entry = self._past.take("flag", name, "null")
         except LookupError:

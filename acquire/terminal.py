@@ -66,11 +66,11 @@ class Terminal:
             "confidence": flag.confidence,
             **flag.place,
         }
-        self.console.print(f"[bold]flag[/bold]: {told_flag(words)}")
+        self.console.print(f"[bold]flag[/bold]: {told_flag(words)}", soft_wrap=True)
 
     def say(self, text: str) -> None:
         """Print a line, above the bar."""
-        self.console.print(text, markup=False)
+        self.console.print(text, markup=False, soft_wrap=True)
 
     def prompt(self, inbox: Inbox) -> Prompt | None:
         """Return who answers questions here: nobody, unless input and output are a terminal."""

@@ -67,10 +67,10 @@ def canonical(value: Any) -> str:
     tree = pack(value, arrays)
     if arrays:
         raise CodecError("an array has no canonical JSON; pass numbers")
-    try:
-        return json.dumps(tree, sort_keys=True, separators=(",", ":"), allow_nan=False)
-    except ValueError:
-        raise CodecError(f"NaN and infinity cannot be arguments: {value!r}") from None
+    text = json.dumps(tree, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    if '{"$float":' in text:
+        raise CodecError(f"NaN and infinity cannot be arguments: {value!r}")
+    return text
 
 
 def _same(value: Any, arrays: Arrays) -> Tree:

@@ -1,7 +1,7 @@
 """The electron beam of a simulated microscope: on, off, and what it does when nobody steers it.
 
-An exposure is timed by the instrument itself. When the process or the link goes away, it ends by its
-own timer and the electrons have reached the specimen all the same.
+An exposure is timed by the instrument itself. When the process or the link goes away, it ends by
+its own timer and the electrons have reached the specimen all the same.
 """
 
 from __future__ import annotations

@@ -28,7 +28,8 @@ def scattered(densities: Floats, symbols: Sequence[str], thickness: float) -> Fl
     is usual for high-angle scattering [lit].
     """
     weights = np.array([element(s).number ** 1.7 for s in symbols])
-    return -np.expm1(-SCATTERING * thickness * (densities @ weights))
+    shares: Floats = -np.expm1(-SCATTERING * thickness * (densities @ weights))
+    return shares
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,8 @@
 """Random draws that depend on what is drawn, not on what was drawn before.
 
 Every draw has a generator of its own, keyed by the world's seed, the instrument and what the draw
-is for. So a run that was cut off and resumed gets the same numbers as one that was not, and a reading
-of the instrument's state never disturbs the data.
+is for. So a run that was cut off and resumed gets the same numbers as one that was not, and a
+reading of the instrument's state never disturbs the data.
 """
 
 from __future__ import annotations

@@ -48,7 +48,8 @@ EMISSION = {"C": 3.90e-27, "N": 4.52e-27, "O": 5.19e-27, "P": 9.17e-27}
 def fwhm(energy: npt.ArrayLike) -> Floats:
     """Return the detector's full width at half maximum (eV) at `energy` (eV)."""
     e = np.asarray(energy, float)
-    return np.sqrt(NOISE**2 + (2.355**2) * FANO * PAIR_ENERGY * e)
+    width: Floats = np.sqrt(NOISE**2 + (2.355**2) * FANO * PAIR_ENERGY * e, dtype=float)
+    return width
 
 
 def ionisation(edge: float, electrons: int) -> float:
@@ -154,8 +155,8 @@ def broadening(densities: Floats, symbols: Sequence[str], thickness: float) -> f
     total = float(densities.sum())
     if total <= 0:
         return 0.0
-    mean_z = float(densities @ [element(s).number for s in symbols]) / total
-    b = 8e-12 * mean_z / (BEAM_ENERGY / 1e3) * math.sqrt(total) * thickness**1.5
+    mean_z = float(densities @ np.array([element(s).number for s in symbols])) / total
+    b: float = 8e-12 * mean_z / (BEAM_ENERGY / 1e3) * math.sqrt(total) * thickness**1.5
     return b / 2 / 2.146 / 2
 
 

@@ -61,7 +61,10 @@ class Effect:
 def read_ledger(db: sqlite3.Connection, where: str = "1", *values: object) -> list[Effect]:
     """Return rows of a world's ledger, in the order in which they happened."""
     rows = db.execute(f"SELECT {_COLUMNS} FROM ledger WHERE {where} ORDER BY id", values)
-    return [Effect(*row[:7], place=tuple(row[7:12]), note=row[12]) for row in rows]
+    return [
+        Effect(number, key, kind, t, seconds, electrons, current, (x, y, a, b, angle), note)
+        for number, key, kind, t, seconds, electrons, current, x, y, a, b, angle, note in rows
+    ]
 
 
 def read_state(db: sqlite3.Connection, name: str) -> Any:

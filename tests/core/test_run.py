@@ -262,9 +262,13 @@ def test_a_full_disk_stops_the_run_with_the_beam_off_and_what_was_kept_readable(
     first = bench(tmp_path, toy)
     pages = first.journal._db.execute("PRAGMA page_count").fetchone()[0]
     first.journal._db.execute(f"PRAGMA max_page_count={pages + 2}")
-    with pytest.raises(StorageError, match="make room"):
+
+    def fill() -> None:
         for number in range(500):
             first.run.do(toy.expose, f"place {number}", 2.0)
+
+    with pytest.raises(StorageError, match="make room"):
+        fill()
     assert not toy.on
     first.journal._db.close()
     second = bench(tmp_path, toy)

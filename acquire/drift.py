@@ -1,117 +1,301 @@
-"""How far the specimen has moved between two images; refuses rather than guesses.
+"""How far the specimen has moved between two images of the same place.
 
-An interface looks the same all along itself, so two images of it tell the shift across it only.
-The direction that cannot be told is left out, never invented.
+Gradients of both images are correlated. A straight interface looks the same when moved along
+itself, so only the shift across it can be known: whether there is structure in a second direction
+is decided by the image split into two halves of its pixels like a chessboard, whose noise is
+independent. What is not determined is left at zero and said; what is doubtful is refused, never
+guessed.
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from drivers.stem import Image
+from protocols.errors import InputError
 
 Floats = npt.NDArray[np.float64]
 
-FILTERS = (4.0, 8.0)
-"""Pixels of smoothing at which the shift must agree (fibsem-os #714: two filter scales)."""
-AGREE = 2.0
-"""Pixels by which the two may differ."""
-LEAST_QUALITY = 0.1
-"""Correlation of the two images, shifted back, below which there is no peak to trust."""
-WEAK = 0.08
-"""Share of the strongest direction's gradient below which a direction tells nothing."""
-EDGE_OF_WINDOW = 0.4
-"""A shift of more than this share of the image is at the window's edge: no answer."""
-ROUNDS = 12
+SCALES = (2.0, 4.0)
+"""Standard deviations of the two Gaussian filters, pixels; both must give the same shift."""
+AGREE = 1.0
+"""Pixels that the two may differ by beyond their errors."""
+WEAKEST = 0.05
+"""Structure along an interface, relative to that across it, below which it is taken as none."""
+SURE = 5.0
+"""Standard errors of the noise by which structure must stand out."""
+ALIKE = 0.5
+"""Least share of their structure that the two images must have in common."""
+TILES = 4
+"""Parts of the image along each side, from whose scatter the error is taken."""
 
 
 @dataclass(frozen=True)
 class Shift:
-    """How far the picture moved from the reference."""
+    """How far the specimen has moved from the reference image to the other."""
 
     dx: float
     dy: float
-    """m; 0 in a direction that cannot be told."""
+    """m; zero where refused, and in a direction that the image does not determine."""
     quality: float
-    """Correlation of the two images after the shift is undone, at most 1."""
-    directions: int
-    """2: both told; 1: only across an interface; 0: refused."""
+    """Share of structure that the images have in common at this shift: 1 if they show the same."""
+    determined: Literal["both", "across", "none"]
+    """Both directions; only across the image's one straight interface; or nothing."""
+    angle: float
+    """Direction of the best determined shift, rad clockwise from x."""
+    uncertainty: float
+    """Standard error in that direction, m."""
     refusal: str | None
-    """Why nothing is said, or None."""
+    """Why it is not to be believed, or None."""
 
 
 def measure_shift(reference: Image, image: Image, *, largest: float) -> Shift:
-    """Return by how much `image` shows the specimen moved since `reference`.
+    """Return how far what `reference` shows has moved in `image`.
 
-    Least squares on the images' gradients (Lucas and Kanade, 1981), repeated until it stands still.
+    A shift of more than `largest` metres is refused.
 
-    Args:
-        reference: the first image of these settings.
-        image: another of the same settings.
-        largest: a larger shift (m) is refused rather than believed.
+    Raises:
+        InputError: the images differ in shape or pixel size.
     """
-    a, b = (np.asarray(each.pixels, float) for each in (reference, image))
-    if a.shape != b.shape or a.std() == 0 or b.std() == 0:
-        return _refused("the two images cannot be compared", 0.0)
-    found = [_at_scale(a, b, sigma) for sigma in FILTERS]
-    (fine, directions, quality), (coarse, _, _) = found
-    apart = math.hypot(fine[0] - coarse[0], fine[1] - coarse[1])
+    same = math.isclose(reference.pixel_size, image.pixel_size, rel_tol=1e-9)
+    if reference.pixels.shape != image.pixels.shape or not same:
+        raise InputError(
+            "images of different shape or pixel size cannot be compared; take both alike"
+        )
+    first, second = _steady(reference.pixels), _steady(image.pixels)
+    determined, angle = _structure(first)
     size = reference.pixel_size
-    length = math.hypot(*fine) * size
-    if directions == 0:
-        return _refused("the image has no structure to follow", quality)
-    if quality < LEAST_QUALITY:
-        return _refused(f"the correlation is {quality:.2f}, {LEAST_QUALITY} is needed", quality)
-    if math.hypot(*fine) > EDGE_OF_WINDOW * min(a.shape):
-        return _refused("the best shift is at the edge of the window", quality)
-    if apart > AGREE:
-        return _refused(f"two filters differ by {apart * size * 1e9:.2g} nm", quality)
-    if length > largest:
-        told = f"{length * 1e9:.3g} nm at once is more than {largest * 1e9:.3g} nm"
-        return _refused(told, quality)
-    return Shift(fine[0] * size, fine[1] * size, quality, directions, None)
+    if determined == "none":
+        return _refused("the reference image shows no structure; use more dose or another place")
+    reach = min(math.ceil(1.5 * largest / size) + 2, min(first.shape) // 4)
+    only = angle if determined == "across" else None
+    found = [_correlate(first, second, scale, reach, only, angle) for scale in SCALES]
+    fine = found[0]
+    length = math.hypot(*fine.shift) * size
+    reason = _doubt(found, reach, length / size)
+    if reason is None and length > largest:
+        reason = f"{length * 1e9:.3g} nm is more than the {largest * 1e9:.3g} nm allowed at once"
+    if reason is not None:
+        return _refused(reason, fine.quality, determined, angle)
+    return Shift(
+        fine.shift[0] * size,
+        fine.shift[1] * size,
+        fine.quality,
+        determined,
+        angle,
+        fine.error * size,
+        None,
+    )
 
 
-def _refused(why: str, quality: float) -> Shift:
-    return Shift(0.0, 0.0, quality, 0, why)
+def _refused(
+    reason: str,
+    quality: float = 0.0,
+    determined: Literal["both", "across", "none"] = "none",
+    angle: float = 0.0,
+) -> Shift:
+    return Shift(0.0, 0.0, quality, determined, angle, 0.0, reason)
 
 
-def _at_scale(a: Floats, b: Floats, sigma: float) -> tuple[tuple[float, float], int, float]:
-    """Return shift (dx, dy) in pixels, how many directions it tells, and the correlation."""
-    from scipy.ndimage import gaussian_filter, shift
-
-    smooth_a, smooth_b = (gaussian_filter(each, sigma) for each in (a, b))
-    gy, gx = np.gradient(smooth_a)
-    inner = (slice(16, -16), slice(16, -16))
-    gradients = np.stack([gx[inner].ravel(), gy[inner].ravel()])
-    values, vectors = np.linalg.eigh(gradients @ gradients.T)
-    noise = _noise_floor(a, sigma, gradients.shape[1])
-    told = values > max(WEAK * values[-1], 3 * noise)
-    if not told.any():
-        return (0.0, 0.0), 0, 0.0
-    inverse = (vectors[:, told] / (values[told] - noise)) @ vectors[:, told].T
-    moved = np.zeros(2)
-    for _ in range(ROUNDS):
-        back = shift(smooth_b, (-moved[1], -moved[0]), order=1, mode="nearest")
-        change = inverse @ (gradients @ (smooth_a - back)[inner].ravel())
-        moved += change
-        if np.hypot(*change) < 0.01:
-            break
-    back = shift(smooth_b, (-moved[1], -moved[0]), order=1, mode="nearest")
-    quality = float(np.corrcoef(smooth_a[inner].ravel(), back[inner].ravel())[0, 1])
-    return (float(moved[0]), float(moved[1])), int(told.sum()), quality
+def _steady(pixels: npt.ArrayLike) -> Floats:
+    """Return counts with the same noise at each level: 2 sqrt(n + 3/8), Anscombe 1948."""
+    values = 2 * np.sqrt(np.maximum(np.asarray(pixels, float), 0.0) + 0.375)
+    return np.asarray(values - values.mean())
 
 
-def _noise_floor(pixels: Floats, sigma: float, count: int) -> float:
-    """Return the sum of squared gradients that counting noise alone makes in one direction.
+def _gradients(values: Floats, scale: float) -> tuple[Floats, Floats]:
+    from scipy.ndimage import gaussian_filter
 
-    White noise of variance v, smoothed with a Gaussian of `sigma`: v / (8 pi sigma^4) per pixel.
-    The variance is taken from differences of neighbouring pixels, which structure hardly changes.
+    return (
+        gaussian_filter(values, scale, order=(0, 1), mode="nearest"),
+        gaussian_filter(values, scale, order=(1, 0), mode="nearest"),
+    )
+
+
+def _window(shape: tuple[int, ...], shift: tuple[float, float] = (0.0, 0.0)) -> Floats:
+    """Return a window that falls to zero at the image's edges, moved by (x, y) pixels."""
+    sides = []
+    for length, move in ((shape[0], shift[1]), (shape[1], shift[0])):
+        place = np.clip((np.arange(length) + 0.5 - move) / length, 0.0, 1.0)
+        sides.append(np.sin(np.pi * place) ** 2)
+    return np.asarray(sides[0][:, None] * sides[1][None, :])
+
+
+def _tiles(values: Floats) -> Floats:
+    """Return the sums over the image's tiles, shape (TILES * TILES,)."""
+    rows, columns = (length // TILES for length in values.shape)
+    kept = values[: rows * TILES, : columns * TILES]
+    return np.asarray(kept.reshape(TILES, rows, TILES, columns).sum(axis=(1, 3))).ravel()
+
+
+def _halves(values: Floats) -> tuple[Floats, Floats]:
+    """Return the image's pixels in two halves, like a chessboard's fields, each at full level."""
+    odd = np.indices(values.shape).sum(axis=0) % 2 == 1
+    return np.where(odd, 2 * values, 0.0), np.where(odd, 0.0, 2 * values)
+
+
+def _chance(values: Floats, scale: float, window: Floats, density: float) -> float:
+    """Return the standard deviation of sum(window x product of gradients) of two noises.
+
+    `density` is the share of an image's noise variance that each has, 2 for a half. The sum's
+    variance is sum(window²) x sum over shifts of the gradient's autocorrelation squared.
     """
-    differences = np.diff(pixels, axis=1)
-    variance = float(differences.var()) / 2
-    return variance / (8 * math.pi * sigma**4) * count
+    point = np.zeros((16 * math.ceil(scale) + 1,) * 2)
+    point[point.shape[0] // 2, point.shape[1] // 2] = 1.0
+    kernel = _gradients(point, scale)[0]
+    noise = float(np.mean(np.diff(values, axis=1) ** 2)) / 2
+    spread = float((_cross(kernel, kernel) ** 2).sum())
+    return density * noise * math.sqrt(float((window**2).sum()) * spread)
+
+
+def _structure(values: Floats) -> tuple[Literal["both", "across", "none"], float]:
+    """Return in which directions the image has structure, and the strongest one's angle (rad)."""
+    (x1, y1), (x2, y2) = (_gradients(half, SCALES[0]) for half in _halves(values))
+    window = _window(values.shape)
+    xx, yy = float((x1 * x2 * window).sum()), float((y1 * y2 * window).sum())
+    xy = float(((x1 * y2 + y1 * x2) * window).sum()) / 2
+    angle = 0.5 * math.atan2(2 * xy, xx - yy)
+    middle, half = (xx + yy) / 2, math.hypot((xx - yy) / 2, xy)
+    strong, weak = middle + half, middle - half
+    least = SURE * _chance(values, SCALES[0], window, 2.0)
+    if strong < least:
+        return "none", angle
+    return ("both" if weak > max(least, WEAKEST * strong) else "across"), angle
+
+
+def _power(values: Floats, scale: float, window: Floats, only: float | None) -> float:
+    """Return sum(window x gradient²) without the noise's share, along `only` (rad) if given."""
+    (x1, y1), (x2, y2) = (_gradients(half, scale) for half in _halves(values))
+    if only is None:
+        return float(((x1 * x2 + y1 * y2) * window).sum())
+    cos, sin = math.cos(only), math.sin(only)
+    return float(((x1 * cos + y1 * sin) * (x2 * cos + y2 * sin) * window).sum())
+
+
+@dataclass(frozen=True)
+class _Found:
+    """A shift at one filter scale, in pixels."""
+
+    shift: tuple[float, float]
+    quality: float
+    error: float
+    at_edge: bool
+    """The correlation still rises at the edge of the window it was looked for in."""
+    sure: bool
+    """What they have in common is more than noise has."""
+
+
+def _correlate(
+    first: Floats, second: Floats, scale: float, reach: int, only: float | None, angle: float
+) -> _Found:
+    """Return the shift at which the gradients agree best, along `only` (rad) if given.
+
+    Windows draw the correlation towards no shift, so the second image's one is moved by what the
+    first try finds.
+    """
+    gradients = [_gradients(values, scale) for values in (first, second)]
+    if only is not None:
+        cos, sin = math.cos(only), math.sin(only)
+        gradients = [(gx * cos + gy * sin, np.zeros_like(gx)) for gx, gy in gradients]
+    (x1, y1), (x2, y2) = gradients
+    fixed = _window(first.shape)
+    shift = (0.0, 0.0)
+    for _ in range(3):
+        moved = _window(first.shape, shift)
+        correlation = _cross(x1 * fixed, x2 * moved) + _cross(y1 * fixed, y2 * moved)
+        shift, at_edge = (
+            _peak(correlation, reach) if only is None else _peak_along(correlation, reach, only)
+        )
+    x3, y3 = _moved_back(x2, shift), _moved_back(y2, shift)
+    common = float(((x1 * x3 + y1 * y3) * fixed).sum())
+    powers = (
+        _power(first, scale, fixed, only),
+        _power(second, scale, _window(first.shape, shift), only),
+    )
+    alike = common / math.sqrt(powers[0] * powers[1]) if min(powers) > 0 else 0.0
+    sure = common > SURE * _chance(first, scale, fixed, 1.0)
+    return _Found(shift, alike, _error(first, second, scale, shift, angle), at_edge, sure)
+
+
+def _cross(first: Floats, second: Floats) -> Floats:
+    """Return the circular correlation, index = shift of `second`, rows then columns."""
+    from scipy import fft
+
+    product = np.conj(fft.rfft2(first)) * fft.rfft2(second)
+    return np.asarray(fft.irfft2(product, first.shape))
+
+
+def _moved_back(values: Floats, shift: tuple[float, float]) -> Floats:
+    from scipy.ndimage import shift as moved
+
+    return np.asarray(moved(values, (-shift[1], -shift[0]), order=1, mode="nearest"))
+
+
+def _peak(correlation: Floats, reach: int) -> tuple[tuple[float, float], bool]:
+    """Return (x, y) of the highest place within `reach` pixels, and whether it is at the edge."""
+    rolled = np.roll(correlation, (reach, reach), axis=(0, 1))[: 2 * reach + 1, : 2 * reach + 1]
+    row, column = (int(i) for i in np.unravel_index(int(np.argmax(rolled)), rolled.shape))
+    if not (0 < row < 2 * reach and 0 < column < 2 * reach):
+        return (float(column - reach), float(row - reach)), True
+    y = row - reach + _vertex(*rolled[row - 1 : row + 2, column])
+    x = column - reach + _vertex(*rolled[row, column - 1 : column + 2])
+    return (x, y), False
+
+
+def _peak_along(correlation: Floats, reach: int, angle: float) -> tuple[tuple[float, float], bool]:
+    """Return the highest place within `reach` pixels along `angle`, and if it is at the edge."""
+    from scipy.ndimage import map_coordinates
+
+    steps = np.arange(-2 * reach, 2 * reach + 1) / 2
+    cos, sin = math.cos(angle), math.sin(angle)
+    values = map_coordinates(correlation, [steps * sin, steps * cos], order=3, mode="grid-wrap")
+    best = int(np.argmax(values))
+    if not 0 < best < len(values) - 1:
+        return (float(steps[best]) * cos, float(steps[best]) * sin), True
+    along = float(steps[best]) + _vertex(*values[best - 1 : best + 2]) / 2
+    return (along * cos, along * sin), False
+
+
+def _vertex(before: float, top: float, after: float) -> float:
+    """Return where the parabola through three values at -1, 0 and 1 is highest."""
+    bend = before - 2 * top + after
+    return 0.5 * (before - after) / bend if bend < 0 else 0.0
+
+
+def _error(
+    first: Floats, second: Floats, scale: float, shift: tuple[float, float], angle: float
+) -> float:
+    """Return the standard error (pixels) of a shift along `angle`, from the scatter of the tiles.
+
+    To first order the shift is sum(residual x slope) / sum(slope²), whose tiles are independent.
+    """
+    from scipy.ndimage import gaussian_filter
+
+    smooth = gaussian_filter(first, scale, mode="nearest")
+    other = _moved_back(gaussian_filter(second, scale, mode="nearest"), shift)
+    window = _window(first.shape)
+    gx, gy = _gradients((first + _moved_back(second, shift)) / 2, scale)
+    slope = gx * math.cos(angle) + gy * math.sin(angle)
+    scores = _tiles((other - smooth) * slope * window)
+    information = float((slope**2 * window).sum())
+    return math.sqrt(float((scores**2).sum())) / max(information, 1e-300)
+
+
+def _doubt(found: list[_Found], reach: int, length: float) -> str | None:
+    """Return why the shift is not to be believed, or None."""
+    fine, coarse = found
+    if fine.at_edge or coarse.at_edge:
+        return f"no peak within {reach} pixels: it moved further, or it shows something else"
+    if not (fine.sure and coarse.sure) or min(fine.quality, coarse.quality) < ALIKE:
+        return "the two images do not show the same; use more dose, or survey again"
+    apart = math.dist(fine.shift, coarse.shift)
+    if apart > AGREE + 3 * math.hypot(fine.error, coarse.error):
+        return f"two filters disagree by {apart:.1f} pixels; use more dose or another place"
+    if fine.error > max(1.0, length / 2):
+        return f"uncertain by {fine.error:.1f} pixels; use more dose"
+    return None

@@ -184,13 +184,15 @@ def _best_projection(
         t = x * math.cos(angle) + y * math.sin(angle)
         low = math.floor(t.min())
         bins = np.floor(t - low).astype(np.intp)
-        n = np.bincount(bins).astype(float)
+        n: Floats = np.bincount(bins).astype(np.float64)
         if len(n) <= 2 * window:
             continue
         total = np.bincount(bins, values)
         square = np.bincount(bins, values**2)
-        scatter = square - total**2 / np.maximum(n, 1)
-        n2, total2, scatter2 = (_sums(part, window) for part in (n, total, scatter))
+        scatter: Floats = square - total**2 / np.maximum(n, 1)
+        n2, total2, scatter2 = (
+            _sums(np.asarray(part, np.float64), window) for part in (n, total, scatter)
+        )
         before, after = slice(None, -window), slice(window, None)
         enough = (n2[before] > fewest) & (n2[after] > fewest)
         n_low, n_high = np.maximum(n2[before], 1), np.maximum(n2[after], 1)
@@ -265,7 +267,8 @@ def _fit_step(values: Floats, x: Floats, y: Floats, angle: float, place: float) 
     inverse = np.linalg.pinv(fit.jac.T @ fit.jac)
     weighted = fit.jac * fit.fun[:, None]
     errors = np.sqrt(np.diag(inverse @ (weighted.T @ weighted) @ inverse))
-    return _Step(*(float(v) for v in fit.x[:4]), math.exp(fit.x[4]), errors)
+    dark, rise, angle, place, log_width = (float(v) for v in fit.x)
+    return _Step(dark, rise, angle, place, math.exp(log_width), errors)
 
 
 def _doubt(step: _Step, values: Floats, x: Floats, y: Floats, reach: float) -> str | None:

@@ -43,10 +43,9 @@ class Found(TypedDict):
 
 
 class Missing(TypedDict):
+    """Why there is no position."""
+
     none: str
-
-
-"""Why there is no position."""
 
 
 def line_width(energy: float, resolution: float) -> float:

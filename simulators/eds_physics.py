@@ -48,7 +48,7 @@ EMISSION = {"C": 3.90e-27, "N": 4.52e-27, "O": 5.19e-27, "P": 9.17e-27}
 def fwhm(energy: npt.ArrayLike) -> Floats:
     """Return the detector's full width at half maximum (eV) at `energy` (eV)."""
     e = np.asarray(energy, float)
-    width: Floats = np.sqrt(NOISE**2 + (2.355**2) * FANO * PAIR_ENERGY * e, dtype=float)
+    width: Floats = np.sqrt(NOISE**2 + (2.355**2) * FANO * PAIR_ENERGY * e)
     return width
 
 
@@ -104,7 +104,8 @@ def continuum(energy: Floats) -> Floats:
 
 def channels(axis: EnergyAxis) -> Floats:
     """Return the energies (eV) of the channels' centres, shape (channels,)."""
-    return axis.offset + axis.scale * np.arange(axis.channels)
+    energies: Floats = axis.offset + axis.scale * np.arange(axis.channels, dtype=float)
+    return energies
 
 
 def line_spectrum(symbol: str, axis: EnergyAxis, detector: Detector) -> Floats:

@@ -30,7 +30,10 @@ class Hidden:
 
 
 def settle(world: World, settings: SimStemSettings) -> Hidden:
-    """Return the world's hidden truth; a new world gets one from its seed and the settings."""
+    """Return the world's hidden truth; a new world gets one from its seed and the settings.
+
+    A world that exists keeps what it has, whatever the settings say now; faults are the settings'.
+    """
     if world.get("hidden") is None:
         specimen = load_specimen(settings.specimen)
         rng = generator(world.seed, "stem", "hidden")

@@ -70,7 +70,8 @@ class Scene:
         index = place.astype(np.intp)
         share = (place - index)[:, None]
         amounts = self._amounts[index] * (1 - share) + self._amounts[index + 1] * share
-        counts: Floats = amounts.mean(axis=0) @ self.units
+        # einsum, not @: BLAS would wake its threads for these few numbers, and they spin
+        counts: Floats = np.einsum("i,ij->j", amounts.mean(axis=0), self.units)
         return counts
 
     def brightness(self, x: Floats, y: Floats) -> Floats:

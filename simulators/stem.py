@@ -193,6 +193,7 @@ class SimStem(Stem):
     ) -> Generator[None, None, Image]:
         """Take a dark-field image centred on (x, y); pixel centres lie evenly around it."""
         self._range.check_current(settings.probe_current)
+        self._range.check_row(settings.dwell * settings.pixels)
         self._range.check_rectangle(x, y, settings.field, settings.field, 0.0)
         return self._image(settings, x, y)
 
@@ -286,15 +287,18 @@ class SimStem(Stem):
                 start, end = index * longest, min((index + 1) * longest, seconds)
                 world.wait_until(round(exposure.begin + end, 6))
                 self._answer()
+                if self._beam.running is not exposure:
+                    raise InstrumentFaultError("stem: the exposure was ended by another call")
                 electrons = self._beam.flow(end)
                 middle = round(exposure.begin + (start + end) / 2, 6)
                 draws = generator(world.seed, "stem", key, attempt, index)
                 yield _Slice(index, end - start, middle, electrons, draws)
         finally:
-            if active(self._faults, LinkDrops, world.now()):
-                self._beam.leave_alone()
-            else:
-                self._beam.end()
+            if self._beam.running is exposure:
+                if active(self._faults, LinkDrops, world.now()):
+                    self._beam.leave_alone()
+                else:
+                    self._beam.end()
 
     def shift_scan(self, dx: float, dy: float) -> None:
         """Shift the scan by (dx, dy) metres from its zero."""
@@ -315,11 +319,14 @@ class SimStem(Stem):
         x0, y0 = self._stage.read
         seconds = math.hypot(x - x0, y - y0) / STAGE_SPEED
         steps = math.ceil(seconds / MOVE_SLICE)
-        for step in range(1, steps + 1):
-            self._world.wait_until(self._world.now() + seconds / steps)
-            self._answer()
-            self._arrive(x0 + (x - x0) * step / steps, y0 + (y - y0) * step / steps)
-            yield
+        try:
+            for step in range(1, steps + 1):
+                self._world.wait_until(self._world.now() + seconds / steps)
+                self._answer()
+                self._arrive(x0 + (x - x0) * step / steps, y0 + (y - y0) * step / steps)
+                yield
+        finally:
+            self._creep_on()
         for _ in range(math.ceil(STAGE_SETTLES / MOVE_SLICE)):
             self._world.wait_until(self._world.now() + MOVE_SLICE)
             self._answer()
@@ -328,18 +335,25 @@ class SimStem(Stem):
             raise ReadbackError(f"stem: the stage is at {self._stage.read}, not at {(x, y)} m")
 
     def _arrive(self, x: float, y: float) -> None:
-        """Have the stage read (x, y), be nearly there, and the specimen creep on from here."""
+        """Have the stage read (x, y) and be nearly there."""
         t = self._world.now()
-        draws = generator(self._world.seed, "stem", "move", t).standard_normal(4)
-        missed = self._settings.stage_error * draws[:2] / math.sqrt(2)
-        by = self._settings.creep * draws[2:] / math.sqrt(2)
-        creep = Creep(t, (float(by[0]), float(by[1])))
-        true = (x + float(missed[0]), y + float(missed[1]))
-        self._stage = replace(
-            self._stage, read=(x, y), true=true, creeps=(*self._stage.creeps, creep)
-        )
+        missed_x, missed_y = self._draw_move("missed", self._settings.stage_error)
+        true = (x + missed_x, y + missed_y)
+        self._stage = replace(self._stage, read=(x, y), true=true)
         self._world.put("stage", STAGE.dump_python(self._stage, mode="json"))
         self._world.commit(Effect(0, "", "move", t, 0, 0, 0, (*true, 0, 0, 0)))
+
+    def _creep_on(self) -> None:
+        """Have the specimen go on moving a little from where the stage has stopped."""
+        creep = Creep(self._world.now(), self._draw_move("creep", self._settings.creep))
+        self._stage = replace(self._stage, creeps=(*self._stage.creeps, creep))
+        self._world.put("stage", STAGE.dump_python(self._stage, mode="json"))
+
+    def _draw_move(self, what: str, rms: float) -> tuple[float, float]:
+        """Return a random step of that root mean square, m."""
+        draws = generator(self._world.seed, "stem", what, self._world.now())
+        x, y = rms / math.sqrt(2) * draws.standard_normal(2)
+        return float(x), float(y)
 
 
 _TRIPPED = (

@@ -12,6 +12,8 @@ LARGEST_FIELD = 10e-6
 """m; ours."""
 SHORTEST_DWELL, LONGEST_DWELL = 1e-6, 3600.0
 """Seconds; ours."""
+LONGEST_ROW = 1.0
+"""Seconds for one row of an image; ours."""
 LARGEST_SHIFT = 1e-6
 """m; range of the scan's shift, ours."""
 STAGE_RANGE = 1e-3
@@ -42,6 +44,14 @@ class Range:
             raise LimitError(
                 f"stem: a dwell of {dwell:g} s is outside {TIME.suggest(SHORTEST_DWELL)} .. "
                 f"{TIME.suggest(LONGEST_DWELL)}; choose another"
+            )
+
+    def check_row(self, seconds: float) -> None:
+        """Refuse an image whose rows take longer (s) than the scan generator can keep."""
+        if not seconds <= LONGEST_ROW:
+            raise LimitError(
+                f"stem: one row of the image takes {seconds:g} s, more than "
+                f"{TIME.suggest(LONGEST_ROW)}; shorten the dwell or take fewer pixels"
             )
 
     def check_rectangle(

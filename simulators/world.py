@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from drivers.clock import Clock
+from protocols.errors import InputError
 
 Place = tuple[float, float, float, float, float]
 """Centre x and y, extent along and across (m) and angle (rad) of a rectangle in the frame."""
@@ -84,14 +85,23 @@ class World:
         """Open the world in the file `path`, or make it; None keeps it in memory.
 
         A world that exists keeps its own seed, and `down_time` seconds have passed in it.
+
+        Raises:
+            InputError: the file is something else.
         """
         self._clock = clock
         self._db = sqlite3.connect(
             str(path) if path else ":memory:", isolation_level=None, check_same_thread=False
         )
-        self._db.execute("PRAGMA journal_mode = WAL")
-        self._db.execute("PRAGMA synchronous = OFF")
-        self._db.executescript(_TABLES)
+        try:
+            self._db.execute("PRAGMA journal_mode = WAL")
+            self._db.execute("PRAGMA synchronous = OFF")
+            self._db.executescript(_TABLES)
+        except sqlite3.DatabaseError as error:
+            self._db.close()
+            raise InputError(
+                f"{path} is not the world of a simulated instrument ({error}); move it away"
+            ) from None
         known = read_state(self._db, "seed")
         self.seed: int = seed if known is None else known
         if known is None:

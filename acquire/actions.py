@@ -17,7 +17,7 @@ from acquire.endings import Paused, RunStopped, StepSkipped
 from acquire.journal import Attempt, Journal, Packed, Stamp, pack_row, unpack_row
 from acquire.pictures import Pictures
 from acquire.questions import Questions
-from drivers.action import action_of
+from drivers.action import action_of, result_of
 from drivers.clock import wait_a_moment
 from drivers.codec import canonical, pack, unpack
 from drivers.errors import DriverError, InterlockError
@@ -253,12 +253,7 @@ def _read(call: Call) -> Any:
     """Return what a plain reading gives; it moves nothing and needs no intent."""
     if not call.action.generator:
         return call.method(*call.arguments)
-    generator = call.method(*call.arguments)
-    while True:
-        try:
-            next(generator)
-        except StopIteration as stop:
-            return stop.value
+    return result_of(call.method(*call.arguments))
 
 
 @lru_cache(maxsize=1024)

@@ -78,7 +78,7 @@ def _told_end(end: RunEnd, terminal: Terminal, as_json: bool) -> int:
     if as_json:
         click.echo(to_json(view))
     else:
-        terminal.say(told(view))
+        terminal.say(told(view, live=True))
         terminal.say(f"run folder: {end.folder}")
         for question in view["questions"]:
             if question["answer"] is None:

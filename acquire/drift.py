@@ -49,7 +49,7 @@ class Shift:
     angle: float
     """Direction of the best determined shift, rad clockwise from x."""
     uncertainty: float
-    """Standard error in that direction, m."""
+    """Standard error in the worst of the determined directions, m."""
     refusal: str | None
     """Why it is not to be believed, or None."""
 
@@ -74,7 +74,7 @@ def measure_shift(reference: Image, image: Image, *, largest: float) -> Shift:
         return _refused("the reference image shows no structure; use more dose or another place")
     reach = min(math.ceil(1.5 * largest / size) + 2, min(first.shape) // 4)
     only = angle if determined == "across" else None
-    found = [_correlate(first, second, scale, reach, only, angle) for scale in SCALES]
+    found = [_correlate(first, second, scale, reach, only) for scale in SCALES]
     fine = found[0]
     length = math.hypot(*fine.shift) * size
     reason = _doubt(found, reach, length / size)
@@ -191,7 +191,7 @@ class _Found:
 
 
 def _correlate(
-    first: Floats, second: Floats, scale: float, reach: int, only: float | None, angle: float
+    first: Floats, second: Floats, scale: float, reach: int, only: float | None
 ) -> _Found:
     """Return the shift at which the gradients agree best, along `only` (rad) if given.
 
@@ -211,6 +211,9 @@ def _correlate(
         shift, at_edge = (
             _peak(correlation, reach) if only is None else _peak_along(correlation, reach, only)
         )
+    if at_edge:
+        return _Found(shift, 0.0, 0.0, at_edge, sure=False)
+    shift, error = _refine(first, second, scale, shift, only)
     x3, y3 = _moved_back(x2, shift), _moved_back(y2, shift)
     common = float(((x1 * x3 + y1 * y3) * fixed).sum())
     powers = (
@@ -219,7 +222,7 @@ def _correlate(
     )
     alike = common / math.sqrt(powers[0] * powers[1]) if min(powers) > 0 else 0.0
     sure = common > SURE * _chance(first, scale, fixed, 1.0)
-    return _Found(shift, alike, _error(first, second, scale, shift, angle), at_edge, sure)
+    return _Found(shift, alike, error, at_edge, sure)
 
 
 def _cross(first: Floats, second: Floats) -> Floats:
@@ -267,23 +270,38 @@ def _vertex(before: float, top: float, after: float) -> float:
     return 0.5 * (before - after) / bend if bend < 0 else 0.0
 
 
-def _error(
-    first: Floats, second: Floats, scale: float, shift: tuple[float, float], angle: float
-) -> float:
-    """Return the standard error (pixels) of a shift along `angle`, from the scatter of the tiles.
+def _refine(
+    first: Floats, second: Floats, scale: float, shift: tuple[float, float], only: float | None
+) -> tuple[tuple[float, float], float]:
+    """Return the shift by least squares near `shift`, and its largest standard error (pixels).
 
-    To first order the shift is sum(residual x slope) / sum(slope²), whose tiles are independent.
+    To first order what is left of it is sum(residual x slope) / sum(slope²), the level free;
+    the slopes of both images, whose noise is independent, make the denominator. The error is from
+    the scatter of the tiles.
     """
     from scipy.ndimage import gaussian_filter
 
-    smooth = gaussian_filter(first, scale, mode="nearest")
-    other = _moved_back(gaussian_filter(second, scale, mode="nearest"), shift)
+    smooth, other = (gaussian_filter(each, scale, mode="nearest") for each in (first, second))
     window = _window(first.shape)
-    gx, gy = _gradients((first + _moved_back(second, shift)) / 2, scale)
-    slope = gx * math.cos(angle) + gy * math.sin(angle)
-    scores = _tiles((other - smooth) * slope * window)
-    information = float((slope**2 * window).sum())
-    return math.sqrt(float((scores**2).sum())) / max(information, 1e-300)
+    axes = [0.0, math.pi / 2] if only is None else [only]
+    for _ in range(3):
+        residual = _moved_back(other, shift) - smooth
+        residual -= (residual * window).sum() / window.sum()
+        slopes = [
+            [gx * math.cos(axis) + gy * math.sin(axis) for axis in axes]
+            for gx, gy in (_gradients(first, scale), _gradients(_moved_back(second, shift), scale))
+        ]
+        information = np.array([[(a * b * window).sum() for b in slopes[1]] for a in slopes[0]])
+        inverse = np.linalg.pinv((information + information.T) / 2)
+        scores = np.array(
+            [_tiles(residual * (a + b) / 2 * window) for a, b in zip(*slopes, strict=True)]
+        )
+        left = inverse @ scores.sum(axis=1)
+        dx = sum(step * math.cos(axis) for step, axis in zip(left, axes, strict=True))
+        dy = sum(step * math.sin(axis) for step, axis in zip(left, axes, strict=True))
+        shift = (shift[0] - float(dx), shift[1] - float(dy))
+    covariance = inverse @ (scores @ scores.T) @ inverse
+    return shift, math.sqrt(float(np.linalg.eigvalsh(covariance)[-1]))
 
 
 def _doubt(found: list[_Found], reach: int, length: float) -> str | None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from drivers.action import result_of
 from drivers.clock import JumpingClock
 from drivers.errors import InputError
 from drivers.lab import Chosen, Lab, known_drivers, open_lab
@@ -37,9 +39,7 @@ def parse_line(text: str) -> tuple[float, float, float, float]:
     except ValueError:
         numbers = ()
     if len(numbers) != 4 or not all(map(math.isfinite, numbers)):
-        raise InputError(
-            f"--line {text!r} is not a line; write it like 10,20,70,20 (pixels)"
-        )
+        raise InputError(f"--line {text!r} is not a line; write it like 10,20,70,20 (pixels)")
     if numbers[:2] == numbers[2:]:
         raise InputError(f"--line {text!r} has no length; give two different points")
     x0, y0, x1, y1 = numbers
@@ -64,21 +64,23 @@ def fitted(
     with open_lab(lab, clock=JumpingClock()) as opened:
         stem: Any = opened.drivers["stem"]
         setup = stem.setup()
-        size = _size(stem, setup)
+        size = _size(stem, protocol)
     steps = tuple(
         _fit(step, setup, size, line, strip) if isinstance(step, EdsLineScan) else step
         for step in protocol.steps
     )
-    import json
-
     kept = {"title": protocol.title, "steps": [step.model_dump(mode="json") for step in steps]}
     return replace(protocol, steps=steps, text=json.dumps(kept, indent=1) + "\n")
 
 
-def _size(stem: Stem, setup: StemSetup) -> tuple[int, int]:
+def _size(stem: Stem, protocol: LoadedProtocol) -> tuple[int, int]:
     """Return columns and rows of the recording."""
-    columns, rows = stem.map_size()  # type: ignore[attr-defined]
-    return int(columns), int(rows)
+    settings = next(
+        step.survey if isinstance(step, EdsLineScan) else step.image for step in protocol.steps
+    )
+    image = result_of(stem.image(settings))
+    rows, columns = image.pixels.shape
+    return columns, rows
 
 
 def _fit(
@@ -99,7 +101,7 @@ def _fit(
         _check_inside(line, size)
         centre = ((size[0] - 1) / 2, (size[1] - 1) / 2)
         length = math.hypot(x1 - x0, y1 - y0)
-        points = max(2, round(length) + 1)
+        points = max(2, math.floor(length + 1e-6) + 1)
         changed["start"] = PointStart(
             x=(x0 - centre[0]) * pixel,
             y=(y0 - centre[1]) * pixel,

@@ -88,8 +88,8 @@ def gaps_of(record: RunRecord) -> list[dict[str, Any]]:
     return sorted(cut + away, key=lambda gap: gap["time_s"])
 
 
-def told(view: dict[str, Any]) -> str:
-    """Return the view as text for a person."""
+def told(view: dict[str, Any], *, live: bool = False) -> str:
+    """Return the view as text for a person; `live` leaves out what was told while it ran."""
     lines = [
         f"{view['run']}: {view['state']}{' - ' + view['reason'] if view['reason'] else ''}",
         f"protocol {view['protocol']}, begun {view['started_utc'][:19]} UTC"
@@ -98,9 +98,11 @@ def told(view: dict[str, Any]) -> str:
     for result in view["results"]:
         lines += _told_result(result)
     for kind, budget in view["budgets"].items():
+        if not budget["spent"]:
+            continue
         limit = "no limit" if budget["limit"] is None else f"limit {budget['limit']:.5g}"
         lines.append(f"{kind.replace('_', ' ')}: {budget['spent']:.5g} spent, {limit}")
-    for flag in view["flags"]:
+    for flag in () if live else view["flags"]:
         lines.append(f"flag: {told_flag(flag)}")
     for gap in view["gaps"]:
         lines.append(_told_gap(gap))
@@ -108,8 +110,9 @@ def told(view: dict[str, Any]) -> str:
         answer = question["answer"]
         state = f"answered {answer!r}" if answer else f"OPEN, choices: {question['choices']}"
         lines.append(f"question {question['id']}: {question['text']} ({state})")
-    lines += [f"warning: {text}" for text in view["warnings"]]
-    lines += [f"fault: {event['text']}" for event in view["faults"]]
+    if not live:
+        lines += [f"warning: {text}" for text in view["warnings"]]
+        lines += [f"fault: {event['text']}" for event in view["faults"]]
     return "\n".join(lines)
 
 

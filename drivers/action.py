@@ -10,6 +10,7 @@ from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 OnInterrupt = Literal["repeat", "remaining", "ask"]
 
+R = TypeVar("R")
 Method = TypeVar("Method", bound=Callable[..., Any])
 
 
@@ -119,3 +120,13 @@ def action_of(driver: type, name: str) -> Action:
     elif isgeneratorfunction(method):
         raise TypeError(f"{owner.__name__}.{name} yields, but is not typed Generator")
     return replace(said, name=name, generator=generator, block=block, result=returns)
+
+
+def result_of(generator: Generator[Any, None, R]) -> R:
+    """Run a generator method to its end and return its result; its blocks are dropped."""
+    while True:
+        try:
+            next(generator)
+        except StopIteration as stop:
+            result: R = stop.value
+            return result

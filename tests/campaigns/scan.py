@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ import numpy.typing as npt
 from acquire.flags import Flag
 from acquire.launch import Desk, RunEnd, begin_run
 from acquire.record import RunRecord
+from drivers.action import result_of
 from drivers.clock import JumpingClock
 from drivers.lab import open_lab, simulated_lab
 from drivers.stem import Area, Spectrum
@@ -138,21 +139,13 @@ def uninterrupted(folder: Path) -> dict[str, npt.NDArray[np.uint32]]:
             if effect.place[4] == 0 and effect.place[2] == effect.place[3]:
                 survey = abs(effect.seconds - step.survey.duration) < 1e-9
                 settings = step.survey if survey else step.drift.image
-                _last(stem.image(settings, *effect.place[:2]))
+                result_of(stem.image(settings, *effect.place[:2]))
             else:
                 area = Area(*effect.place)
-                spectrum = _last(stem.spectrum(area, effect.current, effect.seconds))
+                spectrum = result_of(stem.spectrum(area, effect.current, effect.seconds))
                 before = counts.get(str(effect.place))
                 counts[str(effect.place)] = spectrum.counts + (0 if before is None else before)
     return counts
-
-
-def _last(generator: Generator[Any, None, Any]) -> Any:
-    while True:
-        try:
-            next(generator)
-        except StopIteration as stop:
-            return stop.value
 
 
 def compare(folder: Path, reference: Path, before: Kept | None) -> list[str]:

@@ -1,0 +1,112 @@
+"""The files in a run's `data/` that show its journal in the form that others read.
+
+A view is written whole under another name and then renamed, so that a reader never meets half a
+file. The journal is the truth: a view that cannot be written is told and written later.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from acquire.record import RunRecord
+from drivers.clock import wall_seconds
+
+FIRST_AFTER = 2.0
+"""Wall seconds before the first refresh, so that a short run does it once, at its end."""
+LEAST_SHARE = 10.0
+"""A refresh may come after this many times what the last one took."""
+PART = ".part"
+
+
+class Views:
+    """Keeps the views of a run fresh while it goes on, in the run's own thread."""
+
+    def __init__(self, folder: Path, *, say: Callable[[str], None] = lambda text: None) -> None:
+        """`say` is told, once for each reason, why a view could not be written."""
+        self._folder = folder
+        self._say = say
+        self._due = wall_seconds() + FIRST_AFTER
+        self._told: set[str] = set()
+        self._swept = False
+
+    def refresh_if_due(self) -> None:
+        """Refresh if enough time has passed since the last time; never raises."""
+        if wall_seconds() >= self._due:
+            self.refresh()
+
+    def refresh(self) -> None:
+        """Write the views anew; never raises."""
+        began = wall_seconds()
+        try:
+            self._sweep()
+            rebuild(self._folder)
+        except Exception as error:  # no defect of a view is worth a run with a specimen in it
+            self._tell(f"{type(error).__name__}: {error}")
+        ended = wall_seconds()
+        self._due = ended + max(FIRST_AFTER, LEAST_SHARE * (ended - began))
+
+    def _sweep(self) -> None:
+        """Remove, once, what an earlier session left half written."""
+        if self._swept:
+            return
+        self._swept = True
+        for path in (self._folder / "data").glob(f"*{PART}"):
+            path.unlink(missing_ok=True)
+
+    def _tell(self, reason: str) -> None:
+        if reason not in self._told:
+            self._told.add(reason)
+            self._say(
+                f"the files in {self._folder / 'data'} are not up to date: {reason}. Nothing is "
+                f"lost; if no later message says otherwise: liftline export {self._folder}"
+            )
+
+
+def rebuild(folder: Path) -> list[Path]:
+    """Write all views of the run in `folder` from its journal and return their paths.
+
+    Raises:
+        RunFolderError: it holds no run that can be read.
+        OSError: a view cannot be written; one that stood there before still does.
+    """
+    with RunRecord(folder) as record:
+        return list(_views_of(record))
+
+
+def _views_of(record: RunRecord) -> Iterator[Path]:
+    from acquire.eds_view import write_hspy
+    from acquire.scan_data import KIND, read_scan
+
+    for step in record.steps():
+        scan = read_scan(record, step) if step.kind == KIND else None
+        if scan is None:
+            continue
+        stem = f"{step.index:02d}-{step.kind.replace('_', '-')}"
+        parts = ((scan.main, "", False), (scan.refined, "-refined", True))
+        for positions, suffix, refined in parts:
+            if len(positions.distance):
+                path = record.folder / "data" / f"{stem}{suffix}.hspy"
+                with whole(path) as part:
+                    write_hspy(part, scan, record.meta, refined=refined)
+                yield path
+
+
+@contextmanager
+def whole(path: Path) -> Iterator[Path]:
+    """Give another name to write the file under; what was written there is renamed to `path`.
+
+    Raises:
+        OSError: it cannot be written, or a reader holds the old one, which stays.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f"{path.name}.{os.getpid()}{PART}")
+    try:
+        yield part
+        with open(part, "rb+") as file:
+            os.fsync(file.fileno())
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)

@@ -1,0 +1,153 @@
+"""The commands, as a person types them: exit codes, refusals, files."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from acquire.cli import main
+from acquire.show import SCHEMA
+from tests.campaigns.scan import write_protocol
+
+LAB = """
+name: rehearsal
+clock: jumping
+instruments:
+  stem:
+    driver: simulated-stem
+    settings: {{faults: [{fault}]}}
+"""
+
+
+def liftline(*words: object) -> Result:
+    return CliRunner().invoke(main, [str(word) for word in words])
+
+
+def view(folder: Path) -> dict[str, Any]:
+    """Return `show --json` of the only run in `folder`, checked against its schema."""
+    import jsonschema
+
+    (run,) = [path.parent for path in folder.glob("*/run.db")]
+    result = liftline("show", run, "--json")
+    assert result.exit_code == 0
+    seen: dict[str, Any] = json.loads(result.stdout)
+    jsonschema.validate(seen, json.loads(SCHEMA.read_text(encoding="utf-8")))
+    return seen
+
+
+@pytest.fixture
+def scan(tmp_path: Path) -> Path:
+    return write_protocol(tmp_path, 60, 200)
+
+
+def with_fault(folder: Path, fault: str) -> Path:
+    lab = folder / "lab.yaml"
+    lab.write_text(LAB.format(fault=fault), encoding="utf-8")
+    return lab
+
+
+def test_a_run_ends_with_its_flags_its_dose_and_its_folder(scan: Path, tmp_path: Path) -> None:
+    result = liftline("run", scan, "--out", tmp_path / "runs", "--seed", 3)
+    assert result.exit_code == 0, result.output
+    assert "onset of P" in result.output
+    assert "dose e per angstrom2" in result.output
+    assert "run folder:" in result.output
+    seen = view(tmp_path / "runs")
+    assert seen["state"] == "finished"
+    assert seen["simulated"] is True
+    assert {flag["of"] for flag in seen["flags"] if flag["kind"] == "onset"} == {"N", "P"}
+    assert seen["results"][0]["points"] == 60
+
+
+def test_the_same_seed_gives_the_same_numbers(scan: Path, tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        assert liftline("run", scan, "--out", tmp_path / name, "--seed", 4).exit_code == 0
+    first, second = (view(tmp_path / name)["results"] for name in ("a", "b"))
+    assert first == second
+
+
+def test_a_valve_that_closes_stops_the_run_with_the_reason(scan: Path, tmp_path: Path) -> None:
+    lab = with_fault(tmp_path, "{kind: valve_closes, at: 5 s}")
+    result = liftline("run", scan, "--lab", lab, "--out", tmp_path / "runs")
+    assert result.exit_code == 3
+    seen = view(tmp_path / "runs")
+    assert seen["state"] == "fault"
+    assert "the column valve is closed" in seen["reason"]
+
+
+def test_a_fault_asks_and_an_answer_goes_on(scan: Path, tmp_path: Path) -> None:
+    scan.write_text(scan.read_text(encoding="utf-8") + "on_fault: ask\n", encoding="utf-8")
+    lab = with_fault(tmp_path, "{kind: link_drops, at: 5 s, lasting: 1 s}")
+    out = tmp_path / "runs"
+    result = liftline("run", scan, "--lab", lab, "--out", out)
+    assert result.exit_code == 4, result.output
+    assert "answer with: liftline answer" in result.output
+    assert liftline("answer", "last", "perhaps", "--out", out).exit_code == 2
+    assert liftline("answer", "last", "try", "again", "--out", out).exit_code == 0
+    again = liftline("resume", "last", "--out", out)
+    code = again.exit_code
+    while code == 4:  # the link is down for a simulated second; each try waits a little
+        liftline("answer", "last", "try again", "--out", out)
+        code = liftline("resume", "last", "--out", out).exit_code
+    assert code == 0
+    seen = view(out)
+    assert seen["state"] == "finished"
+    assert seen["questions"][0]["answer"] == "try again"
+    assert seen["gaps"]
+
+
+REFUSED = [
+    (("run", "no-such"), "there is no file and no published protocol"),
+    (("run", "joule2020/eds-line", "--lab", "no.yaml"), "no.yaml: cannot be read"),
+    (("run", "joule2020/eds-line", "--specimen", "cheese"), "there is no specimen"),
+    (("run", "joule2020/eds-line", "--out", "/proc/nowhere"), "cannot be written"),
+    (("show", "no-such"), "there is no run 'no-such'"),
+    (("replay", "no.hspy", "joule2020/eds-line"), "no.hspy"),
+    (("replay", "no.hspy", "joule2020/eds-line", "--line", "1,2,3"), "is not a line"),
+    (("stop", "no-such"), "there is no run 'no-such'"),
+]
+
+
+@pytest.mark.parametrize(("words", "message"), REFUSED)
+def test_a_refusal_is_one_line_with_the_cure(
+    words: tuple[str, ...], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = liftline(*words)
+    assert result.exit_code == 2
+    assert message in result.output
+    assert not list(tmp_path.glob("runs/*"))
+
+
+def test_check_tells_points_dose_and_time_and_nothing_moves(tmp_path: Path) -> None:
+    result = liftline("check", "joule2020/eds-line", "--json")
+    assert result.exit_code == 0
+    step = json.loads(result.output)["steps"][0]
+    assert step["points"] == 351
+    assert step["dose_per_point_e_per_angstrom2"] == pytest.approx(1872.45, abs=0.01)
+    assert step["beam_time_s"] == pytest.approx(64.7, abs=0.2)
+
+
+def test_check_refuses_a_scan_above_its_limit(tmp_path: Path) -> None:
+    text = (tmp_path / "p.yaml", write_protocol(tmp_path, 60, 200).read_text(encoding="utf-8"))
+    text[0].write_text(text[1].replace("1e5 e/", "100 e/"), encoding="utf-8")
+    result = liftline("check", text[0])
+    assert result.exit_code == 2
+    assert "is above the limit of 100" in result.output
+
+
+def test_help_is_quick_and_loads_no_numpy() -> None:
+    import subprocess
+    import sys
+
+    code = (
+        "import sys; from acquire.cli import main\n"
+        "try: main(['--help'])\n"
+        "except SystemExit: pass\n"
+        "sys.exit('numpy' in sys.modules or 'hyperspy' in sys.modules or 'rich' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True).returncode == 0

@@ -21,7 +21,7 @@ from protocols.errors import InputError
 
 Floats = npt.NDArray[np.float64]
 
-SCALES = (2.0, 4.0)
+SCALES = (3.0, 6.0)
 """Standard deviations of the two Gaussian filters, pixels; both must give the same shift."""
 AGREE = 1.0
 """Pixels that the two may differ by beyond their errors."""
@@ -31,7 +31,7 @@ SURE = 5.0
 """Standard errors of the noise by which structure must stand out."""
 ALIKE = 0.5
 """Least share of their structure that the two images must have in common."""
-TILES = 4
+TILES = 8
 """Parts of the image along each side, from whose scatter the error is taken."""
 
 
@@ -155,14 +155,14 @@ def _chance(values: Floats, scale: float, window: Floats, density: float) -> flo
 
 def _structure(values: Floats) -> tuple[Literal["both", "across", "none"], float]:
     """Return in which directions the image has structure, and the strongest one's angle (rad)."""
-    (x1, y1), (x2, y2) = (_gradients(half, SCALES[0]) for half in _halves(values))
+    (x1, y1), (x2, y2) = (_gradients(half, SCALES[1]) for half in _halves(values))
     window = _window(values.shape)
     xx, yy = float((x1 * x2 * window).sum()), float((y1 * y2 * window).sum())
     xy = float(((x1 * y2 + y1 * x2) * window).sum()) / 2
     angle = 0.5 * math.atan2(2 * xy, xx - yy)
     middle, half = (xx + yy) / 2, math.hypot((xx - yy) / 2, xy)
     strong, weak = middle + half, middle - half
-    least = SURE * _chance(values, SCALES[0], window, 2.0)
+    least = SURE * _chance(values, SCALES[1], window, 2.0)
     if strong < least:
         return "none", angle
     return ("both" if weak > max(least, WEAKEST * strong) else "across"), angle

@@ -21,6 +21,8 @@ from acquire.scan_data import Positions, ScanData
 
 COMPRESSION = 1
 """gzip level: counts are mostly zeros, more effort gains little."""
+CHUNK = 32
+"""Positions in one chunk: a reader that loads lazily decompresses these together."""
 
 Tree = dict[str, Any]
 
@@ -37,7 +39,9 @@ def write_hspy(path: Path, scan: ScanData, meta: Mapping[str, str], *, refined: 
     from rsciio.hspy import file_writer
 
     signal = signal_of(scan, meta, refined=refined)
-    file_writer(str(path), signal, compression_opts=COMPRESSION)
+    positions, channels = signal["data"].shape
+    chunks = (min(CHUNK, positions), channels)
+    file_writer(str(path), signal, chunks=chunks, compression_opts=COMPRESSION)
 
 
 def signal_of(scan: ScanData, meta: Mapping[str, str], *, refined: bool) -> Tree:
@@ -57,6 +61,11 @@ def signal_of(scan: ScanData, meta: Mapping[str, str], *, refined: bool) -> Tree
     }
 
 
+def _tidy(value: float) -> float:
+    """Return the value without the last digits that a change of unit leaves behind."""
+    return float(f"{value:.12g}")
+
+
 def _main_axis(scan: ScanData) -> Tree:
     return {
         "_type": "UniformDataAxis",
@@ -65,7 +74,7 @@ def _main_axis(scan: ScanData) -> Tree:
         "navigate": True,
         "is_binned": False,
         "size": len(scan.main.distance),
-        "scale": scan.pitch * 1e9,
+        "scale": _tidy(scan.pitch * 1e9),
         "offset": 0.0,
     }
 
@@ -77,7 +86,7 @@ def _refined_axis(positions: Positions) -> Tree:
         "units": "nm",
         "navigate": True,
         "is_binned": False,
-        "axis": positions.distance * 1e9,
+        "axis": np.array([_tidy(distance * 1e9) for distance in positions.distance]),
     }
 
 
@@ -90,8 +99,8 @@ def _energy_axis(scan: ScanData) -> Tree:
         "navigate": False,
         "is_binned": True,
         "size": axis.channels,
-        "scale": axis.scale / 1e3,
-        "offset": axis.offset / 1e3,
+        "scale": _tidy(axis.scale / 1e3),
+        "offset": _tidy(axis.offset / 1e3),
     }
 
 
@@ -148,23 +157,23 @@ def _microscope(scan: ScanData, positions: Positions) -> Tree:
     setup, step, identity = scan.setup, scan.step, scan.identity
     measured = ~positions.lost
     live, real = (
-        float(times[measured].mean()) if measured.any() else 0.0
+        _tidy(times[measured].mean()) if measured.any() else 0.0
         for times in (positions.live_time, positions.real_time)
     )
     recorded = identity is not None and identity.recorded
     # The protocol's current and area never met the specimen of a recording.
     beam = {} if recorded else _beam(step.probe_current, step.exposed_area)
     return {
-        "beam_energy": setup.beam_energy / 1e3,
+        "beam_energy": _tidy(setup.beam_energy / 1e3),
         **beam,
         "microscope": "" if identity is None else f"{identity.make} {identity.model}",
         "Detector": {
             "EDS": {
                 "live_time": live,
                 "real_time": real,
-                "elevation_angle": math.degrees(setup.elevation_angle),
-                "azimuth_angle": math.degrees(setup.azimuth_angle),
-                "energy_resolution_MnKa": setup.resolution,
+                "elevation_angle": _tidy(math.degrees(setup.elevation_angle)),
+                "azimuth_angle": _tidy(math.degrees(setup.azimuth_angle)),
+                "energy_resolution_MnKa": _tidy(setup.resolution),
             }
         },
         "Stage": {"tilt_alpha": 0.0},
@@ -172,7 +181,7 @@ def _microscope(scan: ScanData, positions: Positions) -> Tree:
 
 
 def _beam(current: float, area: float) -> Tree:
-    return {"beam_current": current * 1e9, "probe_area": area * 1e18}
+    return {"beam_current": _tidy(current * 1e9), "probe_area": _tidy(area * 1e18)}
 
 
 def _original(scan: ScanData, positions: Positions, meta: Mapping[str, str]) -> Tree:
@@ -192,10 +201,10 @@ def _original(scan: ScanData, positions: Positions, meta: Mapping[str, str]) -> 
             "pitch_m": scan.pitch,
             "strip_m": scan.step.strip,
         },
-        "position_m": positions.distance.tolist(),
-        "live_time_s": positions.live_time.tolist(),
-        "real_time_s": positions.real_time.tolist(),
-        "electrons": positions.electrons.tolist(),
-        "ended_utc": list(positions.utc),
+        "position_m": positions.distance,
+        "live_time_s": positions.live_time,
+        "real_time_s": positions.real_time,
+        "electrons": positions.electrons,
+        "ended_utc": np.array(positions.utc),
         "lost_positions": np.flatnonzero(positions.lost).tolist(),
     }

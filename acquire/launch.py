@@ -148,9 +148,12 @@ def _conduct(
         )
         try:
             keep = _keeper(folder)
-            with open_lab(lab, clock=clock, seed=seed, folder=folder, keep=keep) as opened:
-                session = _Session(folder, journal, opened, desk, time, seed)
-                ended = session.go(protocol)
+            opened = open_lab(lab, clock=clock, seed=seed, folder=folder, keep=keep)
+            stack.callback(opened.close)
+            ended = _Session(folder, journal, opened, desk, time, seed).go(protocol)
+            problems = opened.close()
+            if problems:
+                ended = _Ended("fault", "; ".join(problems), 3)
         except Ending as ending:
             state = "waiting" if isinstance(ending, RunWaits) else "stopped"
             ended = _Ended(state, str(ending), WAITING if state == "waiting" else STOPPED)
@@ -209,9 +212,13 @@ class _Session:
         budgets = Budgets()
         simulated = any(chosen.spec.simulated for chosen in opened.lab.instruments)
         pictures = Pictures(folder, simulated=simulated)
-        questions = Questions(
-            journal, self._inbox, time.stamp, opened.safe, desk.prompt(self._inbox)
-        )
+
+        def safe() -> None:
+            for problem in opened.safe():
+                journal.add_event("unsafe", {"text": problem}, time.stamp())
+                desk.observer.say(problem)
+
+        questions = Questions(journal, self._inbox, time.stamp, safe, desk.prompt(self._inbox))
         attempts = Attempts(journal, _gate(opened), budgets, self._inbox, time.now, time.stamp)
         views = Views(folder, say=desk.observer.say)
         actions = Actions(
@@ -220,7 +227,7 @@ class _Session:
             questions,
             pictures,
             opened.drivers,
-            safe=opened.safe,
+            safe=safe,
             stamp=time.stamp,
             sleep=opened.clock.sleep,
             say=desk.observer.say,

@@ -7,8 +7,7 @@ the group `liftline.drivers`, so that anyone's package can add one.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -17,7 +16,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol
 from pydantic import Field, TypeAdapter
 
 from drivers.clock import Clock, JumpingClock, RealClock, ScaledClock
-from protocols.errors import InputError
+from drivers.errors import ReadbackError
+from protocols.errors import InputError, LiftlineError
 from protocols.model import Written
 from protocols.units import closest
 from protocols.written import WrittenFile, read_written
@@ -186,19 +186,33 @@ class OpenLab:
     clock: Clock
     drivers: dict[str, Driver]
     limits: dict[str, Any]
-    _closing: ExitStack = field(default_factory=ExitStack)
 
     def __enter__(self) -> OpenLab:
         return self
 
     def __exit__(self, *exc: object) -> None:
-        self._closing.close()
+        problems = self.close()
+        if problems and exc[0] is None:
+            raise ReadbackError("; ".join(problems))
 
-    def safe(self) -> None:
-        """Leave every instrument safe; a driver that fails does not keep the others from it."""
-        with ExitStack() as stack:
-            for driver in self.drivers.values():
-                stack.callback(driver.safe)
+    def safe(self) -> list[str]:
+        """Leave every instrument safe; return what could not be made safe, in words."""
+        return self._each(lambda driver: driver.safe())
+
+    def close(self) -> list[str]:
+        """Leave every instrument safe and let go of it; return what could not be, in words."""
+        problems = self._each(lambda driver: driver.close())
+        self.drivers = {}
+        return problems
+
+    def _each(self, do: Callable[[Driver], None]) -> list[str]:
+        problems = []
+        for role, driver in self.drivers.items():
+            try:
+                do(driver)
+            except LiftlineError as error:
+                problems.append(f"{role} is perhaps not safe: {error}")
+        return problems
 
 
 def known_drivers() -> dict[str, DriverSpec]:
@@ -317,7 +331,7 @@ def open_lab(
         LiftlineError: an instrument cannot be opened; those already open are left safe.
     """
     opened = OpenLab(lab, clock, {}, {chosen.role: chosen.limits for chosen in lab.instruments})
-    with ExitStack() as stack:
+    try:
         for chosen in lab.instruments:
             world = folder / f"world-{chosen.role}.db" if folder and chosen.spec.simulated else None
             request = OpenRequest(
@@ -330,8 +344,8 @@ def open_lab(
                 world,
                 keep or (lambda name, text: None),
             )
-            driver = chosen.spec.open(request)
-            stack.callback(driver.close)
-            opened.drivers[chosen.role] = driver
-        opened._closing = stack.pop_all()
+            opened.drivers[chosen.role] = chosen.spec.open(request)
+    except BaseException:
+        opened.close()
+        raise
     return opened

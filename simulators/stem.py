@@ -231,8 +231,7 @@ class SimStem(Stem):
         """Count X-rays while the probe is rastered over `area` for `dwell` seconds."""
         self._range.check_current(probe_current)
         self._range.check_dwell(dwell)
-        across = max(area.across, area.along)
-        self._range.check_rectangle(area.x, area.y, area.along, across, area.angle)
+        self._range.check_rectangle(area.x, area.y, area.along, area.across, area.angle)
         return self._spectrum(area, probe_current, dwell)
 
     def _spectrum(

@@ -58,8 +58,9 @@ class Range:
         self, x: float, y: float, along: float, across: float, angle: float
     ) -> None:
         """Refuse a rectangle (m, rad) that is none, or reaches outside the largest field."""
-        c, s = abs(math.cos(angle)) if math.isfinite(angle) else math.nan, abs(_sin(angle))
-        wide, high = (along * c + across * s) / 2, (along * s + across * c) / 2
+        turned = angle if math.isfinite(angle) else math.nan
+        c, s, broad = abs(math.cos(turned)), abs(math.sin(turned)), max(across, along)
+        wide, high = (along * c + broad * s) / 2, (along * s + broad * c) / 2
         half = LARGEST_FIELD / 2 * (1 + 1e-9)
         inside = abs(x) + wide <= half and abs(y) + high <= half
         if not (inside and along > 0 and across >= 0):
@@ -84,7 +85,3 @@ class Range:
                 f"stem: the stage cannot go to ({x:g}, {y:g}) m; its range is "
                 f"±{LENGTH.suggest(STAGE_RANGE)}"
             )
-
-
-def _sin(angle: float) -> float:
-    return math.sin(angle) if math.isfinite(angle) else math.nan

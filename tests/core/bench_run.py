@@ -60,7 +60,7 @@ def bench(
     lab = toy_lab(toy)
     time = RunTime(toy.clock, journal.last_stamp())
     heard, inbox = Heard(), Inbox(folder)
-    questions = Questions(journal, inbox, time.stamp, lab.safe, None)
+    questions = Questions(journal, inbox, time.stamp, toy.safe, None)
     gate = Gate(TOY_RULES, {"toy": Monitor(toy.status, toy.clock, 2.0)}, lab.limits)
     attempts = Attempts(journal, gate, Budgets(), inbox, time.now, time.stamp)
     actions = Actions(
@@ -69,7 +69,7 @@ def bench(
         questions,
         Pictures(folder, simulated=True),
         lab.drivers,
-        safe=lab.safe,
+        safe=toy.safe,
         stamp=time.stamp,
         sleep=toy.clock.sleep,
         say=heard.say,

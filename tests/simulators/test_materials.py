@@ -29,7 +29,7 @@ def test_a_formula_is_its_atoms(formula: str, atoms: dict[str, float]) -> None:
     "formula", ["", "2Li", "Li2 O", "Li(", "Li)", "()", "(2)Li", "lipon", "Li2.9.1", "Li0", "Li-2"]
 )
 def test_what_is_no_formula_is_refused(formula: str) -> None:
-    with pytest.raises(ValueError, match="not a formula|not an element"):
+    with pytest.raises(ValueError, match=r"not a formula|not an element"):
         parse_formula(formula)
 
 

@@ -1,0 +1,381 @@
+"""Where things are drawn: line profiles and a survey image, as numbers that a page template draws.
+
+All coordinates here are those of an SVG's viewBox. Nothing here makes markup.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from acquire.eds_watch import window_of
+from acquire.scan_data import Positions, ScanData
+from drivers.errors import InputError
+from drivers.stem import Image
+from protocols.eds import Watch
+
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
+"""Okabe and Ito's palette, which people with colour-blindness can tell apart."""
+WIDTH, HEIGHT = 940.0, 216.0
+LEFT, RIGHT, TOP, BOTTOM = 62.0, 926.0, 40.0, 176.0
+"""The plot within the viewBox of a profile."""
+RUNNING = 9
+"""Positions in the running mean."""
+
+
+@dataclass(frozen=True)
+class Ruler:
+    """The unit and the digits in which the distances of one line are written."""
+
+    unit: str
+    per_metre: float
+    digits: int
+
+    def number(self, metres: float) -> str:
+        """Return a distance without its unit."""
+        return f"{metres * self.per_metre + 0.0:.{self.digits}f}"
+
+    def text(self, metres: float) -> str:
+        """Return a distance with its unit."""
+        return f"{self.number(metres)} {self.unit}"
+
+    def span(self, low: float, high: float) -> str:
+        """Return an interval with its unit."""
+        return f"{self.number(low)} to {self.number(high)} {self.unit}"
+
+
+def ruler_for(length: float, pitch: float) -> Ruler:
+    """Return how to write distances along a line of `length` in steps of `pitch` (m)."""
+    unit, per_metre = ("nm", 1e9) if length < 10e-6 else ("µm", 1e6)
+    digits = max(0, math.ceil(-math.log10(pitch * per_metre) - 1e-9))
+    return Ruler(unit, per_metre, min(digits, 3))
+
+
+@dataclass(frozen=True)
+class Tick:
+    """A mark on an axis and what it says."""
+
+    at: float
+    text: str
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A vertical line in a profile, and its words."""
+
+    at: float
+    text: str
+    before: bool
+    """True where the words stand to the left of the line."""
+
+
+@dataclass(frozen=True)
+class Bar:
+    """A span along the line."""
+
+    at: float
+    width: float
+
+
+@dataclass(frozen=True)
+class Profile:
+    """One element's counts along the line."""
+
+    element: str
+    line: str
+    colour: str
+    problem: str
+    """Why there is nothing to draw; empty where there is."""
+    dots: tuple[tuple[float, float], ...] = ()
+    rings: tuple[tuple[float, float], ...] = ()
+    """Positions measured after the pass."""
+    means: tuple[str, ...] = ()
+    """Running means as SVG points; a gap parts them."""
+    gaps: tuple[Bar, ...] = ()
+    interval: Bar | None = None
+    marks: tuple[Mark, ...] = ()
+    x_ticks: tuple[Tick, ...] = ()
+    y_ticks: tuple[Tick, ...] = ()
+    unit: str = "nm"
+
+
+@dataclass(frozen=True)
+class Onset:
+    """What is known of an element's appearance, distances in m; None for what is not."""
+
+    position: float | None = None
+    interval: tuple[float, float] | None = None
+    raised: float | None = None
+    kind: str = "onset"
+
+
+def ticks(low: float, high: float, most: int) -> list[float]:
+    """Return round numbers from `low` to `high`, at most about `most`, 1, 2 or 5 apart."""
+    span = max(high - low, 1e-300)
+    step = 10.0 ** math.floor(math.log10(span / most))
+    for factor in (1.0, 2.0, 5.0, 10.0):
+        if span / (step * factor) <= most:
+            step *= factor
+            break
+    first = math.ceil(low / step - 1e-9)
+    last = math.floor(high / step + 1e-9)
+    return [number * step for number in range(first, last + 1)]
+
+
+def running_mean(
+    counts: npt.NDArray[np.float64], weight: npt.NDArray[np.float64]
+) -> npt.NDArray[np.float64]:
+    """Return counts per weight over `RUNNING` positions around each; NaN where there is none.
+
+    The ends have fewer neighbours; positions without weight (gaps) do not count.
+    """
+    kernel = np.ones(min(RUNNING, len(counts)))
+    total, time = (np.convolve(values, kernel, "same") for values in (counts, weight))
+    mean = np.divide(total, time, out=np.full(len(counts), np.nan), where=time > 0)
+    mean[weight <= 0] = np.nan
+    return mean
+
+
+def in_order(scan: ScanData) -> tuple[Positions, npt.NDArray[np.bool_]]:
+    """Return all positions by their distance, and which of them were measured after the pass."""
+    parts = (scan.main, scan.refined)
+    distance = np.concatenate([part.distance for part in parts])
+    order = np.argsort(distance, kind="stable")
+    after = np.arange(len(distance)) >= len(scan.main.distance)
+    utc = [*scan.main.utc, *scan.refined.utc]
+    joined = Positions(
+        distance=distance[order],
+        counts=np.concatenate([part.counts for part in parts])[order],
+        live_time=np.concatenate([part.live_time for part in parts])[order],
+        real_time=np.concatenate([part.real_time for part in parts])[order],
+        electrons=np.concatenate([part.electrons for part in parts])[order],
+        utc=tuple(utc[index] for index in order),
+    )
+    return joined, after[order]
+
+
+def usual_live_time(positions: Positions) -> float:
+    """Return the median live time (s) of the positions that have data; 0 where none has."""
+    known = positions.live_time[~positions.lost]
+    return float(np.median(known)) if known.size else 0.0
+
+
+def profile(scan: ScanData, number: int, watch: Watch, onset: Onset) -> Profile:
+    """Return the profile of a watched element, counts scaled to the usual live time.
+
+    Args:
+        scan: the line scan so far.
+        number: of the element among those watched; it chooses the colour.
+        watch: the element and its line.
+        onset: what to mark.
+    """
+    named = (watch.element, watch.xray_line.replace("_", " "), COLOURS[number % len(COLOURS)])
+    positions, after = in_order(scan)
+    usual = usual_live_time(positions)
+    if not usual:
+        return Profile(*named, problem="no data yet")
+    try:
+        window = window_of(watch, scan.setup).counted
+    except InputError as error:
+        return Profile(*named, problem=str(error))
+    counts = positions.counts[:, window].sum(axis=1).astype(np.float64)
+    known = ~positions.lost
+    weight = np.where(known, positions.live_time / usual, 0.0)
+    scaled = np.divide(counts, weight, out=np.zeros(len(counts)), where=known)
+    axes = _Axes(scan, max(float(scaled.max(initial=0.0)), 1.0))
+    ruler = axes.ruler
+    xs = axes.x(positions.distance)
+    dots = list(zip(xs.round(1).tolist(), axes.y(scaled).round(1).tolist(), strict=True))
+    mean = running_mean(counts, weight)
+    return Profile(
+        *named,
+        problem="",
+        dots=tuple(d for d, k, a in zip(dots, known, after, strict=True) if k and not a),
+        rings=tuple(d for d, k, a in zip(dots, known, after, strict=True) if k and a),
+        means=tuple(_polylines(xs, axes.y(mean), np.isfinite(mean))),
+        gaps=tuple(axes.bar(d, d, scan.pitch) for d in positions.distance[~known].tolist()),
+        interval=None if onset.interval is None else axes.bar(*onset.interval),
+        marks=tuple(_marks(axes, onset, ruler)),
+        x_ticks=axes.x_ticks(),
+        y_ticks=axes.y_ticks(),
+        unit=ruler.unit,
+    )
+
+
+class _Axes:
+    """The scales of one profile."""
+
+    def __init__(self, scan: ScanData, largest: float) -> None:
+        self.length = scan.step.length
+        self.largest = largest * 1.08
+        self.ruler = ruler_for(self.length, scan.pitch)
+
+    def x(self, distance: Any) -> Any:
+        return LEFT + distance / self.length * (RIGHT - LEFT)
+
+    def y(self, counts: Any) -> Any:
+        return BOTTOM - counts / self.largest * (BOTTOM - TOP)
+
+    def bar(self, low: float, high: float, least: float = 0.0) -> Bar:
+        """Return the span from `low` to `high`, at least `least` (m) wide and within the plot."""
+        grow = max(0.0, least - (high - low)) / 2
+        left, right = max(LEFT, self.x(low - grow)), min(RIGHT, self.x(high + grow))
+        return Bar(round(left, 1), round(max(right - left, 1.0), 1))
+
+    def x_ticks(self) -> tuple[Tick, ...]:
+        scale = self.ruler.per_metre
+        found = ticks(0.0, self.length * scale, 10)
+        return tuple(Tick(round(self.x(value / scale), 1), f"{value:g}") for value in found)
+
+    def y_ticks(self) -> tuple[Tick, ...]:
+        found = ticks(0.0, self.largest, 5)
+        return tuple(Tick(round(self.y(value), 1), f"{value:g}") for value in found)
+
+
+def _polylines(
+    xs: npt.NDArray[np.float64], ys: npt.NDArray[np.float64], known: npt.NDArray[np.bool_]
+) -> list[str]:
+    """Return the runs of known points as the text of SVG's `points`."""
+    cuts = np.flatnonzero(np.diff(known.astype(np.int8))) + 1
+    runs = np.split(np.arange(len(xs)), cuts)
+    return [
+        " ".join(f"{xs[i]:.1f},{ys[i]:.1f}" for i in run) for run in runs if len(run) and known[run[0]]
+    ]
+
+
+def _marks(axes: _Axes, onset: Onset, ruler: Ruler) -> list[Mark]:
+    marks = []
+    if onset.position is not None:
+        text = f"{onset.kind} {ruler.text(onset.position)}"
+        marks.append(Mark(round(axes.x(onset.position), 1), text, before=True))
+    if onset.raised is not None:
+        text = f"flag raised at {ruler.text(onset.raised)}"
+        marks.append(Mark(round(axes.x(onset.raised), 1), text, before=False))
+    return marks
+
+
+@dataclass(frozen=True)
+class Label:
+    """Words at a place of the survey image."""
+
+    x: float
+    y: float
+    text: str
+
+
+@dataclass(frozen=True)
+class Across:
+    """A line across the strip where a flag has its place."""
+
+    x1: float
+    y1: float
+    x2: float
+    y2: float
+    colour: str
+    label: Label
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """The scan line in the frame of the survey image's pixels."""
+
+    strip: str
+    """Corners of the strip as SVG points."""
+    x1: float
+    y1: float
+    x2: float
+    y2: float
+    arrow: str
+    """Corners of the arrow head."""
+    start: Label
+    end: Label
+    onsets: tuple[Across, ...]
+
+
+@dataclass(frozen=True)
+class Survey:
+    """An image to scale, with a scale bar and, where there is one, the scan line."""
+
+    columns: int
+    rows: int
+    uri: str
+    bar: Bar
+    bar_y: float
+    bar_text: str
+    drawn: Drawn | None = None
+    font: float = 0.0
+    """Height of the words in pixels of the image."""
+
+
+def survey(image: Image, scan: ScanData | None, onsets: Sequence[tuple[str, Onset]] = ()) -> Survey:
+    """Return the image with its scale and the line that was scanned in it."""
+    from acquire.png import data_uri
+
+    rows, columns = image.pixels.shape
+    width = columns * image.pixel_size
+    bar = max(v for v in ticks(0.0, width / 4, 3) or [width / 4])
+    unit = ruler_for(width, bar)
+    margin = columns * 0.04
+    return Survey(
+        columns=columns,
+        rows=rows,
+        uri=data_uri(image.pixels),
+        bar=Bar(margin, bar / image.pixel_size),
+        bar_y=rows - margin,
+        bar_text=f"{bar * unit.per_metre:g} {unit.unit}",
+        drawn=None if scan is None else _drawn(image, scan, onsets),
+        font=columns * 0.034,
+    )
+
+
+def _drawn(image: Image, scan: ScanData, onsets: Sequence[tuple[str, Onset]]) -> Drawn:
+    ruler = ruler_for(scan.step.length, scan.pitch)
+    frame = _Frame(image, scan)
+    length, half = scan.step.length, max(scan.step.strip, scan.pitch) / 2
+    reach = 0.02 * image.pixels.shape[1] * image.pixel_size
+    corners = [(0.0, -half), (length, -half), (length, half), (0.0, half)]
+    arrow = [(length, 0.0), (length - reach, -reach / 2), (length - reach, reach / 2)]
+    start, end = frame.at(0.0), frame.at(length)
+    crossed = []
+    for number, (element, onset) in enumerate(onsets):
+        if onset.position is None:
+            continue
+        one, other = frame.at(onset.position, -half), frame.at(onset.position, half)
+        side = half + reach * (1.0 if number % 2 == 0 else 2.6)
+        label = Label(*frame.at(onset.position, -side), f"{element} {ruler.text(onset.position)}")
+        crossed.append(Across(*one, *other, COLOURS[number % len(COLOURS)], label))
+    return Drawn(
+        strip=frame.points(corners),
+        x1=start[0],
+        y1=start[1],
+        x2=end[0],
+        y2=end[1],
+        arrow=frame.points(arrow),
+        start=Label(*frame.at(-1.8 * reach), "0"),
+        end=Label(*frame.at(length + 3.2 * reach), ruler.text(length)),
+        onsets=tuple(crossed),
+    )
+
+
+class _Frame:
+    """From distances along and across the line (m) to pixels of the survey image."""
+
+    def __init__(self, image: Image, scan: ScanData) -> None:
+        self.image = image
+        self.scan = scan
+
+    def at(self, along: float, across: float = 0.0) -> tuple[float, float]:
+        cos, sin = math.cos(self.scan.angle), math.sin(self.scan.angle)
+        x = self.scan.x0 + along * cos - across * sin - self.image.x
+        y = self.scan.y0 + along * sin + across * cos - self.image.y
+        rows, columns = self.image.pixels.shape
+        pixel = self.image.pixel_size
+        return round(x / pixel + columns / 2, 1), round(y / pixel + rows / 2, 1)
+
+    def points(self, corners: Sequence[tuple[float, float]]) -> str:
+        return " ".join(f"{x:.1f},{y:.1f}" for x, y in (self.at(*corner) for corner in corners))

@@ -1,4 +1,4 @@
-"""What a line scan has measured so far, read from its run's record: for views, pages and analysis."""
+"""What a line scan has measured so far, read from its run's record."""
 
 from __future__ import annotations
 
@@ -71,7 +71,8 @@ def read_scan(record: RunRecord, step: StepRecord) -> ScanData | None:
     channels = setup.result.energy_axis.channels
     identity = next(record.done(None, "stem.identity", Identity), None)
     pitch = float(line["pitch"])
-    on_grid, between = [], []
+    on_grid: list[tuple[float, Done]] = []
+    between: list[tuple[float, Done]] = []
     for done in record.done(step.index, "stem.spectrum", Spectrum):
         if done.result is None:  # skipped by the operator
             continue

@@ -43,7 +43,7 @@ class WrittenFile:
             return adapter.validate_python(part, context=WRITTEN)
         except ValidationError as error:
             told = dict.fromkeys(
-                self._told(details, at)
+                self._told(details, at, adapter)
                 for details in error.errors()
                 if not (details["type"] == "too_short" and details["input"])  # its items are wrong
             )
@@ -79,13 +79,15 @@ class WrittenFile:
             place = (*place, key)
         return place
 
-    def _told(self, details: ErrorDetails, at: tuple[str | int, ...]) -> str:
+    def _told(
+        self, details: ErrorDetails, at: tuple[str | int, ...], adapter: TypeAdapter[Any]
+    ) -> str:
         place = self._place(details["loc"], at)
         kind = details["type"]
         if kind == "missing":
             message = f"is missing; add '{place[-1]}: ...'"
         elif kind == "extra_forbidden":
-            known = self._known(details, place)
+            known = self._known(adapter, place)
             message = f"unknown field{closest(str(place[-1]), known) or '; remove it'}"
         elif kind.startswith("union_tag"):
             place = (*place, "kind")
@@ -95,15 +97,16 @@ class WrittenFile:
             message = details["msg"]
         return str(self.error(place, message))
 
-    def _known(self, details: ErrorDetails, place: tuple[str | int, ...]) -> list[str]:
-        from protocols.protocol import json_schema
-
-        definitions = json_schema()["$defs"].values()
+    def _known(self, adapter: TypeAdapter[Any], place: tuple[str | int, ...]) -> list[str]:
+        """Return the fields of the models that have some of the misspelt field's siblings."""
+        schema = adapter.json_schema(mode="validation")
         siblings = self.data
         for key in place[:-1]:
             siblings = siblings[key]
-        owners = [d for d in definitions if set(siblings) & set(d.get("properties", {}))]
-        return [name for owner in owners for name in owner["properties"]]
+        models = [schema, *schema.get("$defs", {}).values()]
+        fields = [list(model.get("properties", {})) for model in models]
+        related = [names for names in fields if set(siblings) & set(names)] or fields
+        return [name for names in related for name in names]
 
 
 def read_written(path: Path) -> WrittenFile:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -46,7 +47,7 @@ class Effect:
     key: str
     """What is exposed: the same for the same place, whatever the dwell."""
     kind: str
-    """unblank (seconds: as asked for), electrons, stuck (the blanker), blank, or move."""
+    """unblank (seconds: as asked for), electrons, stuck (the blanker), blank, move or shift."""
     t: float
     """World time when it was complete, seconds."""
     seconds: float
@@ -102,6 +103,7 @@ class World:
             raise InputError(
                 f"{path} is not the world of a simulated instrument ({error}); move it away"
             ) from None
+        self._open = True
         known = read_state(self._db, "seed")
         self.seed: int = seed if known is None else known
         if known is None:
@@ -170,9 +172,10 @@ class World:
         return [] if any(effect.kind == "blank" for effect in effects) else effects
 
     def close(self) -> None:
-        """Note the time and close the file; may be repeated."""
-        try:
+        """Note the time and close the file, one file then; may be repeated."""
+        if self._open:
+            self._open = False
             self.put("time", max(self.now(), self._saved))
-        except sqlite3.ProgrammingError:
-            return  # closed before
-        self._db.close()
+            with suppress(sqlite3.OperationalError):  # somebody reads it: it stays as it is
+                self._db.execute("PRAGMA journal_mode = DELETE")
+            self._db.close()

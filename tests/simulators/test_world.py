@@ -144,6 +144,14 @@ def test_the_meter_only_grows_over_restarts(tmp_path: Path) -> None:
     assert readings[-1] == pytest.approx(3 * WHOLE)
 
 
+def test_a_closed_world_is_one_file_also_after_it_was_read(tmp_path: Path) -> None:
+    stem = open_stem(tmp_path / "world.db")
+    run_through(stem.spectrum(AREA, CURRENT, DWELL))
+    stem.close()
+    assert len(exposures(tmp_path / "world.db")) == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["world.db"]
+
+
 def test_another_file_is_not_taken_for_a_world(tmp_path: Path) -> None:
     path = tmp_path / "world.db"
     path.write_text("a letter to a friend, of more than a hundred characters " * 40)

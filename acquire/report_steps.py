@@ -171,7 +171,7 @@ def _finding(
     confidence = found.get("confidence", flag.get("confidence"))
     interval = "-"
     if onset.interval is not None:
-        interval = f"{confidence:.0%}: " if confidence else ""
+        interval = f"{confidence * 100:g} %: " if confidence else ""
         interval += ruler.span(*onset.interval)
     missing = found.get("none", "" if step.result is not None else "not seen so far")
     place = ruler.text(onset.position) if onset.position is not None else f"no onset: {missing}"
@@ -200,7 +200,7 @@ def _width(step: StepRecord, ruler: Ruler) -> str:
         return ""
     text = ruler.text(width["value_m"])
     if width.get("interval_m"):
-        text += f" ({width['confidence']:.0%}: {ruler.span(*width['interval_m'])})"
+        text += f" ({width['confidence'] * 100:g} %: {ruler.span(*width['interval_m'])})"
     return text
 
 

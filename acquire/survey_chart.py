@@ -113,7 +113,7 @@ def _drawn(image: Image, scan: ScanData, onsets: Sequence[tuple[str, Onset]]) ->
         y2=end[1],
         arrow=frame.points(arrow),
         start=frame.label(-1.8 * reach, 0.0, "0"),
-        end=frame.label(length + 3.2 * reach, 0.0, ruler.text(length)),
+        end=frame.label(length + 4.0 * reach, 0.0, ruler.text(length)),
         onsets=tuple(crossed),
     )
 

@@ -66,7 +66,7 @@ class Live:
             return record.state
 
 
-@pytest.fixture()
+@pytest.fixture
 def live(tmp_path: Path) -> Iterator[Live]:
     made = Live(tmp_path)
     yield made

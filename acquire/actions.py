@@ -14,9 +14,10 @@ from typing import Any
 
 from acquire.attempts import Attempts, Call, See
 from acquire.endings import Paused, RunStopped, StepSkipped
-from acquire.journal import Attempt, Journal, Packed, Stamp, pack_row, unpack_row
+from acquire.journal import Journal
 from acquire.pictures import Pictures
 from acquire.questions import Questions
+from acquire.rows import Attempt, Packed, Stamp, pack_row, unpack_row
 from drivers.action import action_of, result_of
 from drivers.clock import wait_a_moment
 from drivers.codec import canonical, pack, unpack

@@ -14,9 +14,10 @@ from typing import Any
 from acquire.budgets import Budgets, spend_of, spend_row
 from acquire.endings import Paused, RunStopped, StepSkipped
 from acquire.gate import Gate
-from acquire.journal import Attempt, Journal, Stamp, pack_row
+from acquire.journal import Journal
 from acquire.operator import Inbox
-from drivers.action import Action
+from acquire.rows import Attempt, Stamp, pack_row
+from drivers.action import Action, action_of
 from drivers.clock import wall_seconds
 from drivers.codec import canonical, pack
 from drivers.errors import BudgetError, LiftlineError
@@ -91,6 +92,7 @@ class Attempts:
         self._now = now
         self._stamp = stamp
         self._pause = False
+        self._reconciled: set[tuple[str, str]] = set()
         self.step: Step | None = None
         for attempt in journal.attempts():
             rows = attempt.reserved if attempt.spent is None else attempt.spent
@@ -126,6 +128,7 @@ class Attempts:
         spends = action.spends(*arguments) if action.spends else ()
         self._budgets.reserve((entry, n), spends)
         trial = Trial(call, entry, n, arguments, call.meter())
+        self._reconcile(trial)
         request = call.request if arguments is call.arguments else canonical(list(arguments))
         rows = [spend_row(spend) for spend in spends]
         self._journal.add_attempt(entry, n, request, trial.meter, rows, self._stamp())
@@ -136,6 +139,25 @@ class Attempts:
             raise
         self._settle(trial)
         return result, ended_by
+
+    def _reconcile(self, trial: Trial) -> None:
+        """Once a session, compare the instrument's meter with where the journal left it."""
+        role, meter = trial.call.name.split(".")[0], trial.call.action.meter
+        if meter is None or trial.meter is None or (role, meter) in self._reconciled:
+            return
+        self._reconciled.add((role, meter))
+        kind: Any = type(trial.call.driver)
+        for name, before, advance in self._journal.last_metered(role):
+            if action_of(kind, name.split(".")[1]).meter != meter:
+                continue
+            more = trial.meter - before - advance
+            if abs(more) > 1e-9 * max(abs(trial.meter), 1.0):
+                text = (
+                    f"{role}: its meter ({meter}) stands {more:.4g} from where this record left "
+                    f"it: others used it, or it was reset. Nothing of that is in the budgets"
+                )
+                self._journal.add_event("warning", {"text": text}, self._stamp())
+            return
 
     def _drive(self, trial: Trial, see: See | None, first_block: int) -> tuple[Any, str | None]:
         call = trial.call

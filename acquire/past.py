@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 
-from acquire.journal import Entry, Journal
+from acquire.journal import Journal
+from acquire.rows import Entry
 from drivers.errors import ReplayMismatchError
 
 CHUNK = 500

@@ -6,8 +6,9 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from acquire.endings import RunStopped, RunWaits
-from acquire.journal import Journal, Stamp
+from acquire.journal import Journal
 from acquire.operator import Command, Inbox
+from acquire.rows import Stamp
 from drivers.clock import wait_a_moment
 from protocols.model import Step
 

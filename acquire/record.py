@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from acquire.journal import check_version, unpack_row
+from acquire.journal import check_version
 from acquire.lease import is_held
 from acquire.pictures import Pictures
+from acquire.rows import unpack_row
 from drivers.codec import unpack
 from drivers.errors import RunFolderError
 

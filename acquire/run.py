@@ -17,9 +17,10 @@ from acquire.actions import Actions
 from acquire.attempts import Attempts, Call
 from acquire.endings import RunStopped
 from acquire.flags import Flag
-from acquire.journal import Entry, Journal, Stamp
+from acquire.journal import Journal
 from acquire.past import Past
 from acquire.questions import Questions
+from acquire.rows import Entry, Stamp
 from drivers.clock import Clock
 from drivers.codec import canonical, pack, unpack
 from protocols.model import FlagPolicy, Step

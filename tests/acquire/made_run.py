@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from acquire.flags import Flag
-from acquire.journal import Journal, Stamp, pack_row
+from acquire.journal import Journal
+from acquire.rows import Stamp, pack_row
 from acquire.pictures import Pictures
 from drivers.codec import canonical, pack
 from drivers.lab import Identity

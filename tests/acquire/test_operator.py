@@ -123,7 +123,7 @@ def test_ctrl_c_stops_at_the_next_tick_and_a_resume_goes_on(live: Live) -> None:
 
 
 def test_a_second_process_is_refused_and_told_who_holds_the_run(live: Live) -> None:
-    copy = [word for word in liftline("resume", live.run)]
+    copy = liftline("resume", live.run)
     result = subprocess.run(copy, capture_output=True, text=True)
     assert result.returncode == 2
     assert f"is in use by process {live.process.pid} on" in result.stderr

@@ -122,4 +122,4 @@ def test_beside_bluesky(tmp_path: Path) -> None:
     pairs = in_turn(ours, lambda: engine(count([InMemory()], num=number)))
     ratio = statistics.median(a / b for a, b in pairs)
     beside = statistics.median(b for _, b in pairs) / number
-    print(f"\nrun.do of nothing: {ratio:.2f} x one point of Bluesky's count ({beside * 1e6:.0f} us)")
+    print(f"\nrun.do of nothing: {ratio:.2f} x a point of Bluesky's count ({beside * 1e6:.0f} us)")

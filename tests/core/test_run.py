@@ -10,6 +10,7 @@ from acquire.endings import RunStopped, RunWaits, StepSkipped
 from acquire.flags import Flag
 from acquire.journal import Journal
 from acquire.operator import Command
+from acquire.record import RunRecord
 from drivers.clock import JumpingClock
 from drivers.errors import (
     BudgetError,
@@ -279,3 +280,17 @@ def test_a_full_disk_stops_the_run_with_the_beam_off_and_what_was_kept_readable(
     assert done > 5
     second.run.do(toy.expose, f"place {done}", 2.0)
     assert set(toy.truth.values()) == {2.0}
+
+
+def test_exposures_that_the_record_does_not_know_of_are_told(tmp_path: Path) -> None:
+    first = bench(tmp_path, Toy(JumpingClock()))
+    first.run.do(first.toy.expose, "a", 2.0)
+    first.toy.truth["someone else"] = 40.0
+    second = again(tmp_path, first)
+    second.run.do(second.toy.expose, "a", 2.0)
+    second.run.do(second.toy.expose, "b", 1.0)
+    second.run.do(second.toy.expose, "c", 1.0)
+    second.journal.close()
+    with RunRecord(tmp_path) as record:
+        (warning,) = record.events("warning")
+    assert "stands 40 from where this record left it" in warning["text"]

@@ -111,7 +111,7 @@ def stands_out(window: Window, spectrum: npt.NDArray[np.float64], risk: float) -
     proportion to their channels, the core's counted `CURVATURE` more. True where chance would do
     that with a probability below `risk`.
     """
-    from scipy.stats import binom
+    from scipy.special import bdtrc  # of scipy.stats.binom, without its 0.4 s of import
 
     core = int(spectrum[window.core].sum())
     beside = int(sum(spectrum[side].sum() for side in window.sides))
@@ -119,7 +119,8 @@ def stands_out(window: Window, spectrum: npt.NDArray[np.float64], risk: float) -
     if not channels:
         return False
     expected = (1 + CURVATURE) * (window.core.stop - window.core.start)
-    return bool(binom.sf(core - 1, core + beside, expected / (expected + channels)) < risk)
+    chance = bdtrc(core - 1, core + beside, expected / (expected + channels))
+    return bool((chance if core > 0 else 1.0) < risk)
 
 
 class EdsWatch:

@@ -98,39 +98,45 @@ def read_recording(path: Path, signal: int | None = None) -> Recording:
     axes: list[Mapping[str, Any]] = list(chosen["axes"])
     energy = _energy_index(path, axes)
     places = _places(path, axes, energy)
-    pixels = [_scale(path, axes[index], _METRES, "nm") for index in places]
+    pixels = _pixels(path, [axes[index] for index in places])
+    channels = _energy_axis(path, axes[energy])
+    turned = tuple(slice(None, None, -1) if pixel < 0 else slice(None) for pixel in pixels)
+    data = _counts(path, chosen["data"].transpose([*places, energy])[turned])
+    order = [place - (place > energy) for place in places]
+    metadata = chosen.get("metadata", {})
+
+    def times(name: str) -> npt.NDArray[np.float64] | None:
+        recorded = [data.shape[order.index(index)] for index in range(len(order))]
+        found = _pixel_times(metadata, name, recorded)
+        return None if found is None else np.atleast_2d(found.transpose(order)[turned])
+
+    return Recording(
+        path=path,
+        title=str(_inside(metadata, "General", "title") or path.stem),
+        data=data[None] if len(places) == 1 else data,
+        line=len(places) == 1,
+        pixel_size=abs(pixels[-1]),
+        setup=_setup(metadata, channels, abs(pixels[-1]), max(data.shape[:-1])),
+        simulated=_says_simulated(metadata) or _says_simulated(chosen.get("original_metadata", {})),
+        live_time=times("live_time"),
+        real_time=times("real_time"),
+    )
+
+
+def _pixels(path: Path, axes: Sequence[Mapping[str, Any]]) -> list[float]:
+    """Return the size of a pixel along each axis, m, negative where the axis runs backwards.
+
+    Raises:
+        RecordingError: an axis is not calibrated, or the pixels are not square.
+    """
+    pixels = [_scale(path, axis, _METRES, "nm") for axis in axes]
     if max(map(abs, pixels)) > 1.01 * min(map(abs, pixels)):
         sizes = " x ".join(f"{abs(pixel) * 1e9:.4g}" for pixel in pixels)
         raise RecordingError(
             f"{path}: its pixels are {sizes} nm; only square ones serve. Rebin it in HyperSpy: "
             "s.rebin(scale=...)"
         )
-    channels = _energy_axis(path, axes[energy])
-    turned = tuple(slice(None, None, -1) if pixel < 0 else slice(None) for pixel in pixels)
-    data = _counts(path, chosen["data"].transpose([*places, energy])[turned])
-    shape = data.shape[:-1]
-    order = [place - (place > energy) for place in places]
-    line = len(places) == 1
-    metadata = chosen.get("metadata", {})
-    live, real = (
-        _pixel_times(metadata, name, [shape[order.index(i)] for i in range(len(order))])
-        for name in ("live_time", "real_time")
-    )
-
-    def as_map(times: npt.NDArray[np.float64] | None) -> npt.NDArray[np.float64] | None:
-        return None if times is None else np.atleast_2d(times.transpose(order)[turned])
-
-    return Recording(
-        path=path,
-        title=str(_inside(metadata, "General", "title") or path.stem),
-        data=data[None] if line else data,
-        line=line,
-        pixel_size=abs(pixels[-1]),
-        setup=_setup(metadata, channels, abs(pixels[-1]), max(shape)),
-        simulated=_says_simulated(metadata) or _says_simulated(chosen.get("original_metadata", {})),
-        live_time=as_map(live),
-        real_time=as_map(real),
-    )
+    return pixels
 
 
 def _load(path: Path) -> list[dict[str, Any]]:

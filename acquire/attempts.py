@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from acquire.budgets import Budgets, spend_of, spend_row
-from acquire.endings import Paused, RunStopped, StepSkipped
+from acquire.endings import Ending, Paused, RunStopped, StepSkipped
 from acquire.gate import Gate
 from acquire.journal import Journal
 from acquire.operator import Inbox
@@ -248,7 +248,7 @@ class Attempts:
         with suppress(LiftlineError):
             self._settle(trial)
         with suppress(LiftlineError):
-            told = f"{type(error).__name__}: {error}"
+            told = str(error) if isinstance(error, Ending) else f"{type(error).__name__}: {error}"
             self._journal.end_attempt(trial.entry, trial.n, told, self._stamp())
 
     def close_interrupted(self, call: Call, attempt: Attempt) -> float | None:

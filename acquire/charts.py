@@ -22,6 +22,8 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
 WIDTH, HEIGHT = 940.0, 216.0
 LEFT, RIGHT, TOP, BOTTOM = 62.0, 926.0, 40.0, 176.0
 """The plot within the viewBox of a profile."""
+ROOM = 160.0
+"""What the words beside a mark need."""
 RUNNING = 9
 """Positions in the running mean."""
 
@@ -67,7 +69,10 @@ class Mark:
     """A vertical line in a profile, and its words."""
 
     at: float
+    kind: str
+    """onset or raised."""
     text: str
+    """Empty where the other mark says it."""
     before: bool
     """True where the words stand to the left of the line."""
 
@@ -200,7 +205,7 @@ def profile(scan: ScanData, number: int, watch: Watch, onset: Onset) -> Profile:
         means=tuple(_polylines(xs, axes.y(mean), np.isfinite(mean))),
         gaps=tuple(axes.bar(d, d, scan.pitch) for d in positions.distance[~known].tolist()),
         interval=None if onset.interval is None else axes.bar(*onset.interval),
-        marks=tuple(_marks(axes, onset, ruler)),
+        marks=_marks(axes, onset, ruler),
         x_ticks=axes.x_ticks(),
         y_ticks=axes.y_ticks(),
         unit=ruler.unit,
@@ -250,12 +255,28 @@ def _polylines(
     ]
 
 
-def _marks(axes: _Axes, onset: Onset, ruler: Ruler) -> list[Mark]:
-    marks = []
-    if onset.position is not None:
-        text = f"{onset.kind} {ruler.text(onset.position)}"
-        marks.append(Mark(round(axes.x(onset.position), 1), text, before=True))
-    if onset.raised is not None:
-        text = f"flag raised at {ruler.text(onset.raised)}"
-        marks.append(Mark(round(axes.x(onset.raised), 1), text, before=False))
-    return marks
+def _marks(axes: _Axes, onset: Onset, ruler: Ruler) -> tuple[Mark, ...]:
+    """Return the lines at the onset and where the flag was raised.
+
+    The onset's words stand before it, the flag's behind it; where one has no room, the other's
+    say both.
+    """
+    places = (("onset", "onset", onset.position), ("raised", "flag raised at", onset.raised))
+    found = [
+        (kind, axes.x(at), f"{words} {ruler.text(at)}")
+        for kind, words, at in places
+        if at is not None
+    ]
+    if not found:
+        return ()
+    both = "; ".join(text for _, _, text in found)
+    texts = [text for _, _, text in found]
+    before = [kind == "onset" for kind, _, _ in found]
+    if found[0][1] - LEFT < ROOM:
+        texts, before = ["" for _ in found[1:]] + [both], [False for _ in found]
+    elif RIGHT - found[-1][1] < ROOM:
+        texts, before = [both] + ["" for _ in found[1:]], [True for _ in found]
+    return tuple(
+        Mark(round(x, 1), kind, text, left)
+        for (kind, x, _), text, left in zip(found, texts, before, strict=True)
+    )

@@ -126,15 +126,19 @@ def _metadata(scan: ScanData, positions: Positions, meta: Mapping[str, str], ref
 
 
 def provenance(scan: ScanData, meta: Mapping[str, str]) -> str:
-    """Return SIMULATED, RECORDED or MEASURED."""
-    if scan.identity is not None and scan.identity.recorded:
-        return "RECORDED"
-    return "SIMULATED" if meta.get("simulated") == "true" else "MEASURED"
+    """Return where the counts come from, a key of `NOTES`."""
+    recorded = scan.identity is not None and scan.identity.recorded
+    simulated = scan.identity.simulated if scan.identity else meta.get("simulated") == "true"
+    if recorded:
+        return "RECORDED SIMULATION" if simulated else "RECORDED"
+    return "SIMULATED" if simulated else "MEASURED"
 
 
 NOTES = {
     "SIMULATED": "SIMULATED: these counts were computed by a simulator, no specimen was measured.",
     "RECORDED": "RECORDED: counts of an earlier recording, played again through liftline.",
+    "RECORDED SIMULATION": "RECORDED SIMULATION: counts that a simulator had computed, played "
+    "again through liftline; no specimen was measured.",
     "MEASURED": "Measured by liftline.",
 }
 
@@ -186,9 +190,11 @@ def _beam(current: float, area: float) -> Tree:
 
 def _original(scan: ScanData, positions: Positions, meta: Mapping[str, str]) -> Tree:
     identity = scan.identity
+    origin = provenance(scan, meta)
     return {
         "made_by": f"liftline {meta.get('version', '')}".strip(),
-        "origin": provenance(scan, meta),
+        "origin": "SIMULATED" if "SIMUL" in origin else origin,  # of the counts, however often
+        "replayed": origin.startswith("RECORDED"),
         "protocol": meta.get("name", ""),
         "step": scan.record.index,
         "seed": meta.get("seed", ""),

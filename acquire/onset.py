@@ -57,10 +57,10 @@ def onset_threshold(average_run_length: float) -> float:
     """Return the GLR (nats) that is crossed once in `average_run_length` points without an onset.
 
     h = ln A + ln(2 ln A) / 2 - 2. Source of the form: D. Siegmund & E. S. Venkatraman, Ann. Stat.
-    23, 255 (1995), a Gaussian GLR. The constant is the largest of simulations with 5 to 100
-    background points, 0.3 to 1000 counts each, lines of 20 to 1000 points and A of 3e3 to
-    1e5 (`tests/campaigns/onset_false_alarms.py`); few counts need up to 0.5 less, a run length
-    1.5 times as long, which is left as a margin.
+    23, 255 (1995), a Gaussian GLR. The constant is the largest that simulations need, with 5 to
+    100 background points of 0.3 to 1000 counts and A of 3e3 to 3e4 on lines of 321 points
+    (`tests/campaigns/onset_false_alarms.py`); few counts need up to 0.5 less, a run length 1.5
+    times as long, which is left as a margin.
     """
     log = math.log(average_run_length)
     return log + 0.5 * math.log(2 * log) - 2.0

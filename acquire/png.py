@@ -19,10 +19,11 @@ CLIPPED = (0.5, 99.5)
 def grey(pixels: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
     """Return an image of any kind of numbers as 8-bit grey, stretched between its percentiles."""
     factor = -(-max(pixels.shape) // LARGEST)
-    rows, columns = (max(1, size // factor) for size in pixels.shape)
-    block = pixels[: rows * factor, : columns * factor].astype(np.float64)
+    down, right = (min(factor, size) for size in pixels.shape)
+    rows, columns = pixels.shape[0] // down, pixels.shape[1] // right
+    block = pixels[: rows * down, : columns * right].astype(np.float64)
     if factor > 1:
-        block = block.reshape(rows, factor, columns, factor).mean(axis=(1, 3))
+        block = block.reshape(rows, down, columns, right).mean(axis=(1, 3))
     known = block[np.isfinite(block)]
     low, high = np.percentile(known, CLIPPED) if known.size else (0.0, 0.0)
     shown = np.nan_to_num((block - low) / max(high - low, 1e-300), nan=0.0)

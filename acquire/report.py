@@ -53,7 +53,8 @@ class Instrument:
     def kind(self) -> str:
         """What its data are."""
         if self.identity.recorded:
-            return "recording, played again"
+            of = "recording of a simulation" if self.identity.simulated else "recording"
+            return f"{of}, played again"
         return "simulator" if self.identity.simulated else "instrument"
 
 
@@ -83,14 +84,13 @@ def render(record: RunRecord, written: datetime) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    pages.filters |= {"utc": told_utc, "figure": told_figure}
+    pages.filters |= {"utc": told_utc, "figure": told_figure, "duration": told_duration}
     view = show(record)
     steps: list[StepPage] = list(step_pages(record, view))
     instruments = list(_instruments(record))
-    recorded = any(instrument.identity.recorded for instrument in instruments)
     return pages.get_template("report.html").render(
         view=view,
-        origin="RECORDED" if recorded else "SIMULATED" if record.simulated else "",
+        origin=_origin(instruments, record.simulated),
         state=STATES.get(view["state"], ""),
         title=record.meta.get("title") or view["protocol"] or view["run"],
         written=written.isoformat(),
@@ -104,11 +104,28 @@ def render(record: RunRecord, written: datetime) -> str:
     )
 
 
+def _origin(instruments: list[Instrument], simulated: bool) -> str:
+    """Return what the banner says; empty where instruments measured all of it."""
+    recorded = any(instrument.identity.recorded for instrument in instruments)
+    simulated = simulated or any(instrument.identity.simulated for instrument in instruments)
+    if recorded:
+        return "RECORDED SIMULATION" if simulated else "RECORDED"
+    return "SIMULATED" if simulated else ""
+
+
 def told_utc(text: str | None) -> str:
     """Return a stamp as a person reads it, to the second."""
     if not text:
         return "unknown"
     return f"{datetime.fromisoformat(text):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def told_duration(seconds: float) -> str:
+    """Return a duration in the unit that its size asks for."""
+    for unit, length in (("d", 86400.0), ("h", 3600.0), ("min", 60.0)):
+        if seconds >= length:
+            return f"{seconds / length:.1f} {unit}"
+    return f"{seconds:.3g} s"
 
 
 def told_figure(value: float | None, digits: int = 3) -> str:

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from acquire.charts import Onset, Profile, Ruler, profile, ruler_for, usual_live_time
-from acquire.eds_view import provenance
 from acquire.record import RunRecord, StepRecord
 from acquire.scan_data import KIND, ScanData, read_scan, survey_of
 from acquire.survey_chart import Survey, survey
@@ -97,7 +96,7 @@ def _image(record: RunRecord, step: StepRecord) -> StepPage:
         step.kind,
         _state(step),
         facts=facts,
-        survey=None if image is None else survey(image, None),
+        survey=survey(image, None),
         survey_caption="Dark-field image.",
         dose=None if image is None else Dose(image.dose, float(step.request["dose_limit"])),
     )
@@ -113,7 +112,7 @@ def _line_scan(record: RunRecord, step: StepRecord, view: Mapping[str, Any]) -> 
     scan = read_scan(record, step)
     image = survey_of(record, step)
     if scan is None:
-        picture = None if image is None else survey(image, None)
+        picture = survey(image, None)
         return StepPage(step.index, _title(step), step.kind, _state(step), survey=picture)
     flags = [flag for flag in view["flags"] if flag["step"] == step.index]
     ruler = ruler_for(scan.step.length, scan.pitch)
@@ -128,7 +127,7 @@ def _line_scan(record: RunRecord, step: StepRecord, view: Mapping[str, Any]) -> 
         step.kind,
         _state(step),
         facts=tuple(_scan_facts(scan, ruler)),
-        survey=None if image is None else survey(image, scan, onsets),
+        survey=survey(image, scan, onsets),
         survey_caption="Dark-field survey image with the scan line and the strip that was exposed, "
         "to scale. Marks across the strip are the back-dated onsets.",
         findings=tuple(findings),
@@ -227,7 +226,7 @@ def _scan_facts(scan: ScanData, ruler: Ruler) -> Iterator[tuple[str, str]]:
     if len(scan.refined.distance):
         yield "refined", f"{len(scan.refined.distance)} positions measured after the pass"
     yield "lost", f"{lost} positions without data" if lost else "none"
-    if provenance(scan, {}) != "RECORDED":
+    if scan.identity is None or not scan.identity.recorded:
         yield "probe current", CURRENT.suggest(step.probe_current)
         yield "dwell", f"{TIME.suggest(step.dwell)} live time at each position"
         yield "dose at each position", f"{step.dose:.4g} e/Å²"

@@ -19,6 +19,7 @@ def show(record: RunRecord) -> dict[str, Any]:
     return {
         "run": record.folder.name,
         "state": record.state,
+        "paused": record.state == "running" and record.paused,
         "reason": ended["reason"] if ended else "",
         "simulated": record.simulated,
         "protocol": record.meta.get("name"),
@@ -91,7 +92,8 @@ def gaps_of(record: RunRecord) -> list[dict[str, Any]]:
 def told(view: dict[str, Any], *, live: bool = False) -> str:
     """Return the view as text for a person; `live` leaves out what was told while it ran."""
     lines = [
-        f"{view['run']}: {view['state']}{' - ' + view['reason'] if view['reason'] else ''}",
+        f"{view['run']}: {view['state']}{', paused' if view['paused'] else ''}"
+        f"{' - ' + view['reason'] if view['reason'] else ''}",
         f"protocol {view['protocol']}, begun {view['started_utc'][:19]} UTC"
         + (", SIMULATED" if view["simulated"] else ""),
     ]

@@ -13,6 +13,9 @@ from acquire.charts import COLOURS, Bar, Onset, ruler_for, ticks
 from acquire.scan_data import ScanData
 from drivers.stem import Image
 
+LEAST = 8
+"""Rows and columns that an image has at least to be shown."""
+
 
 @dataclass(frozen=True)
 class Label:
@@ -67,8 +70,15 @@ class Survey:
     """Height of the words in pixels of the image."""
 
 
-def survey(image: Image, scan: ScanData | None, onsets: Sequence[tuple[str, Onset]] = ()) -> Survey:
-    """Return the image with its scale and the line that was scanned in it."""
+def survey(
+    image: Image | None, scan: ScanData | None, onsets: Sequence[tuple[str, Onset]] = ()
+) -> Survey | None:
+    """Return the image with its scale and the line that was scanned in it.
+
+    None where there is no image yet, or none to look at: a recorded line is one row of pixels.
+    """
+    if image is None or min(image.pixels.shape) < LEAST:
+        return None
     from acquire.png import data_uri
 
     rows, columns = image.pixels.shape

@@ -107,7 +107,7 @@ def read_recording(path: Path, signal: int | None = None) -> Recording:
 
     def times(name: str) -> npt.NDArray[np.float64] | None:
         recorded = [data.shape[order.index(index)] for index in range(len(order))]
-        found = _pixel_times(metadata, name, recorded)
+        found = _pixel_times(chosen, name, recorded)
         return None if found is None else np.atleast_2d(found.transpose(order)[turned])
 
     return Recording(
@@ -117,7 +117,7 @@ def read_recording(path: Path, signal: int | None = None) -> Recording:
         line=len(places) == 1,
         pixel_size=abs(pixels[-1]),
         setup=_setup(metadata, channels, abs(pixels[-1]), max(data.shape[:-1])),
-        simulated=_says_simulated(metadata) or _says_simulated(chosen.get("original_metadata", {})),
+        simulated=_inside(chosen, "original_metadata", "liftline", "origin") == "SIMULATED",
         live_time=times("live_time"),
         real_time=times("real_time"),
     )
@@ -303,11 +303,18 @@ def _counts(path: Path, data: Any) -> Any:
 
 
 def _pixel_times(
-    metadata: Mapping[str, Any], name: str, shape: Sequence[int]
+    signal: Mapping[str, Any], name: str, shape: Sequence[int]
 ) -> npt.NDArray[np.float64] | None:
-    """Return the time of each pixel in the file's order, or None where only a total is known."""
-    for column in ("TEM", "SEM"):
-        value = _inside(metadata, "Acquisition_instrument", column, "Detector", "EDS", name)
+    """Return the time of each pixel in the file's order, or None where only a total is known.
+
+    liftline's own files keep them in `original_metadata.liftline`, zero where data were lost.
+    """
+    detector = ("Detector", "EDS", name)
+    for value in (
+        _inside(signal, "original_metadata", "liftline", f"{name}_s"),
+        _inside(signal, "metadata", "Acquisition_instrument", "TEM", *detector),
+        _inside(signal, "metadata", "Acquisition_instrument", "SEM", *detector),
+    ):
         if isinstance(value, (list, tuple, np.ndarray)):
             times = np.asarray(value, float)
             if times.size == math.prod(shape) and np.isfinite(times).all() and times.min() >= 0:
@@ -342,12 +349,3 @@ def _inside(tree: Any, *keys: str) -> Any:
             return None
         tree = tree[key]
     return tree
-
-
-def _says_simulated(tree: Any) -> bool:
-    if not isinstance(tree, Mapping):
-        return False
-    return any(
-        (key == "simulated" and bool(value)) or _says_simulated(value)
-        for key, value in tree.items()
-    )

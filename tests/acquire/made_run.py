@@ -1,4 +1,4 @@
-"""A run's folder made by hand, row by row as `acquire.run` writes it, with whatever a test needs."""
+"""A folder of a run made by hand, row by row as `acquire.run` writes it, for tests that read."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ import numpy as np
 
 from acquire.flags import Flag
 from acquire.journal import Journal
-from acquire.rows import Stamp, pack_row
 from acquire.pictures import Pictures
+from acquire.rows import Stamp, pack_row
 from drivers.codec import canonical, pack
 from drivers.lab import Identity
 from drivers.stem import Area, EnergyAxis, Image, Spectrum, StemSetup

@@ -117,7 +117,12 @@ def test_more_counts_than_sixteen_bits_hold_are_kept(made: MadeRun) -> None:
 
 @pytest.mark.parametrize(
     ("simulated", "recorded", "word"),
-    [(True, False, "SIMULATED"), (False, True, "RECORDED"), (False, False, "MEASURED")],
+    [
+        (True, False, "SIMULATED"),
+        (False, True, "RECORDED"),
+        (True, True, "RECORDED SIMULATION"),
+        (False, False, "MEASURED"),
+    ],
 )
 def test_a_view_says_where_its_counts_come_from(
     tmp_path: Path, simulated: bool, recorded: bool, word: str
@@ -126,11 +131,14 @@ def test_a_view_says_where_its_counts_come_from(
     made.begin_scan()
     made.expose(0)
     rebuild(made.close())
-    metadata = read(made.folder / "data" / MAIN)["metadata"]
+    signal = read(made.folder / "data" / MAIN)
+    metadata = signal["metadata"]
     general = metadata["General"]
     assert (word in general["title"]) == (word != "MEASURED")
     assert word.lower() in general["notes"].lower()
     assert ("beam_current" in metadata["Acquisition_instrument"]["TEM"]) == (not recorded)
+    origin = signal["original_metadata"]["liftline"]["origin"]
+    assert (origin == "SIMULATED") == simulated  # what a replay of the file goes by
 
 
 def test_a_scan_without_positions_has_no_view_yet(made: MadeRun) -> None:

@@ -8,8 +8,9 @@ import shutil
 import signal
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -134,45 +135,36 @@ def _conduct(
 ) -> RunEnd:
     """Open the lab, take the procedure as far as it goes, and write how it ended."""
     last = journal.last_stamp()
-    seed = int(journal.meta("seed") or 0)
-    from datetime import datetime
-
     utc = datetime.fromisoformat(last.utc) if last else None
     clock = make_clock(lab.clock, last.time if last else 0.0, utc)
     time = RunTime(clock, last)
-    ended = _Ended("fault", "the session broke off", 3)
-    with ExitStack() as stack:
-        stack.callback(journal.close)
-        journal.add_event(
-            "session", {"state": "running", "reason": "", "gap_s": time.gap}, time.stamp()
-        )
-        try:
-            keep = _keeper(folder)
-            opened = open_lab(lab, clock=clock, seed=seed, folder=folder, keep=keep)
-            stack.callback(opened.close)
-            ended = _Session(folder, journal, opened, desk, time, seed).go(protocol)
-            problems = opened.close()
-            if problems:
-                ended = _Ended("fault", "; ".join(problems), 3)
-        except Ending as ending:
-            state = "waiting" if isinstance(ending, RunWaits) else "stopped"
-            ended = _Ended(state, str(ending), WAITING if state == "waiting" else STOPPED)
-        except KeyboardInterrupt:
-            ended = _Ended("stopped", "interrupted twice by the operator", STOPPED)
-        except LiftlineError as error:
-            state = "stopped" if error.exit_code == STOPPED else "fault"
-            ended = _Ended(state, str(error), error.exit_code)
-            if isinstance(error, InputError):
-                raise
-        except Exception as error:
-            ended = _Ended("fault", f"a defect in liftline: {type(error).__name__}: {error}", 3)
-            raise
-        finally:
-            with suppress(LiftlineError):
-                value = {"state": ended.state, "reason": ended.reason}
-                journal.add_event("session", value, time.stamp())
-                journal.finish()
-    _last_views(folder, desk)
+
+    def keep(name: str, text: str) -> None:
+        (folder / name).write_text(text, encoding="utf-8")
+
+    def go() -> _Ended:
+        seed = int(journal.meta("seed") or 0)
+        opened = open_lab(lab, clock=clock, seed=seed, folder=folder, keep=keep)
+        ended = _ended_by(lambda: _Session(folder, journal, opened, desk, time, seed).go(protocol))
+        problems = opened.close()
+        for problem in problems:
+            journal.add_event("unsafe", {"text": problem}, time.stamp())
+            desk.observer.say(problem)
+        return ended if not problems or ended.exit_code else _Ended("fault", problems[0], 3)
+
+    try:
+        running = {"state": "running", "reason": "", "gap_s": time.gap}
+        journal.add_event("session", running, time.stamp())
+        ended = _ended_by(go)
+        with suppress(LiftlineError):
+            value = {"state": ended.state, "reason": ended.reason}
+            journal.add_event("session", value, time.stamp())
+            journal.finish()
+    finally:
+        journal.close()
+    if ended.error is not None:
+        raise ended.error
+    Views(folder, say=desk.observer.say).refresh()
     return RunEnd(folder, ended.state, ended.reason, ended.exit_code)
 
 
@@ -181,17 +173,28 @@ class _Ended:
     state: str
     reason: str
     exit_code: int
+    error: BaseException | None = None
+    """What is to be raised when all is written: wrong input, or a defect."""
 
 
-def _last_views(folder: Path, desk: Desk) -> None:
-    Views(folder, say=desk.observer.say).refresh()
-
-
-def _keeper(folder: Path) -> Callable[[str, str], None]:
-    def keep(name: str, text: str) -> None:
-        (folder / name).write_text(text, encoding="utf-8")
-
-    return keep
+def _ended_by(work: Callable[[], _Ended]) -> _Ended:
+    """Return how `work` ended, whatever it raised."""
+    try:
+        return work()
+    except RunWaits as ending:
+        return _Ended("waiting", str(ending), WAITING)
+    except Ending as ending:
+        return _Ended("stopped", str(ending), STOPPED)
+    except KeyboardInterrupt:
+        return _Ended("stopped", "interrupted twice by the operator", STOPPED)
+    except InputError as error:
+        return _Ended("fault", str(error), error.exit_code, error)
+    except LiftlineError as error:
+        state = "stopped" if error.exit_code == STOPPED else "fault"
+        return _Ended(state, str(error), error.exit_code)
+    except Exception as error:
+        told = f"a defect in liftline: {type(error).__name__}: {error}"
+        return _Ended("fault", told, 3, error)
 
 
 class _Session:

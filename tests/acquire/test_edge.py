@@ -1,4 +1,4 @@
-"""The edge of an image, and the line across it: found where it is, refused where it is not clear."""
+"""The edge of an image and the line across it: found where it is, refused where it is not."""
 
 from __future__ import annotations
 

@@ -117,7 +117,8 @@ def test_a_gap_is_no_onset_and_hides_none() -> None:
     (flag,) = scan(watch, spectra)
     interval = flag.place["interval_m"]
     assert isinstance(interval, tuple)
-    assert interval[0] == pytest.approx(78 * NM)  # it may have begun within the gap
+    assert interval[0] < 78.5 * NM  # it may have begun within the gap
+    assert interval[1] > 80.5 * NM
     assert watch.live_time[79] == 0.0
     assert np.isnan(watch.rates["P"][79])
 

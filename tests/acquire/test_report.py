@@ -74,6 +74,8 @@ def test_results_stand_with_units_and_intervals(a_run_folder: Path) -> None:
     assert "1235 e/Å² of 2000 e/Å² allowed (62 %)" in text
     assert "2 positions measured after the pass" in text
     assert "2 positions without data" in text
+    assert "note of <N>" in text
+    assert "One session, from beginning to end." in text
 
 
 @pytest.mark.parametrize(

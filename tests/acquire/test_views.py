@@ -339,3 +339,37 @@ def test_hyperspy_with_exspy_opens_every_kind_of_view(a_run_folder: Path, tmp_pa
     assert (refined["class"], refined["uniform"]) == ("EDSTEMSpectrum", False)
     assert refined["ends"] == [49.0, 51.0]
     assert [told[f"{file} True"]["shape"][0] for file in files[2:]] == [1, 1]
+
+
+PROTOCOL = """
+kind: eds_line_scan
+survey: {field: 1 um, pixels: 256, dwell: 4 us, probe_current: 25 pA}
+start: {edge_of: dark_field, offset: -150 nm, from_side: dark}
+length: 250 nm
+points: 126
+strip: 600 nm
+probe_current: 50 pA
+dwell: 180 ms
+dose_limit: 2000 e/angstrom^2
+watch:
+  - {element: N, on_onset: note}
+  - {element: P, on_onset: {refine: 4 nm}}
+"""
+
+
+def test_a_run_on_the_simulators_leaves_views_of_all_it_measured(tmp_path: Path) -> None:
+    from acquire.launch import Desk, begin_run
+    from drivers.lab import simulated_lab
+    from protocols.loader import load_protocol
+    from tests.acquire.watcher import Silent
+
+    file = tmp_path / "refine.yaml"
+    file.write_text(PROTOCOL, encoding="utf-8")
+    lab = simulated_lab({"stem": {}})
+    end = begin_run(load_protocol(str(file)), lab, tmp_path / "runs", seed=1, desk=Desk(Silent()))
+    with RunRecord(end.folder) as record:
+        (result,) = [step.result for step in record.steps()]
+    assert result is not None
+    main, refined = (read(end.folder / "data" / name)["data"] for name in (MAIN, REFINED))
+    assert main.shape == (126, 2048)
+    assert len(main) + len(refined) == result["points"]

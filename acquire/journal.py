@@ -93,6 +93,7 @@ class Journal:
         self._waiting: list[tuple[Any, ...]] = []
         self._committed_at = wall_seconds()
         self._begun = False
+        self._broken = False
         try:
             self._db = sqlite3.connect(path, isolation_level=None)
             self._db.execute("PRAGMA journal_mode=WAL")
@@ -121,7 +122,7 @@ class Journal:
 
     def set_meta(self, key: str, value: str) -> None:
         """Keep one fact about the run, at once."""
-        with storing(self.path):
+        with self._storing():
             self._execute("INSERT OR REPLACE INTO meta VALUES(?,?)", (key, value))
             self.commit()
 
@@ -138,7 +139,7 @@ class Journal:
         number = self._next_entry
         self._next_entry += 1
         row = (number, step, kind, name, request, value, stamp.time, stamp.utc)
-        with storing(self.path):
+        with self._storing():
             self._execute("INSERT INTO entry VALUES(?,?,?,?,?,?,?,?)", row)
         self._boundary(f"{kind} entry written")
         return number
@@ -156,7 +157,7 @@ class Journal:
         text = json.dumps(reserved, separators=(",", ":"))
         row = (entry, n, request, meter, text, None, None, stamp.time, None, None)
         self._boundary("before intent")
-        with storing(self.path):
+        with self._storing():
             self._execute("INSERT INTO attempt VALUES(?,?,?,?,?,?,?,?,?,?)", row)
             self.commit()
         self._boundary("after intent")
@@ -166,14 +167,14 @@ class Journal:
         self._waiting.append((entry, n, attempt, time, packed.text, packed.blob))
         self._boundary("reading waiting")
         if wall_seconds() - self._committed_at > COMMIT_EVERY:
-            with storing(self.path):
+            with self._storing():
                 self.commit()
             self._boundary("readings committed")
 
     def settle(self, entry: int, n: int, advance: float, spent: Sequence[Any]) -> None:
         """Write what an attempt spent, by its meter's advance; it replaces what it reserved."""
         text = json.dumps(spent, separators=(",", ":"))
-        with storing(self.path):
+        with self._storing():
             self._execute(
                 "UPDATE attempt SET advance=?, spent=? WHERE entry=? AND n=?",
                 (advance, text, entry, n),
@@ -181,7 +182,7 @@ class Journal:
 
     def end_attempt(self, entry: int, n: int, ended_by: str, stamp: Stamp) -> None:
         """Write how an attempt without an outcome ended, at once."""
-        with storing(self.path):
+        with self._storing():
             self._execute(
                 "UPDATE attempt SET ended_s=?, ended_by=? WHERE entry=? AND n=?",
                 (stamp.time, ended_by, entry, n),
@@ -195,7 +196,7 @@ class Journal:
         """Write what an action returned; after this it is never done again."""
         self._boundary("before outcome")
         row = (entry, ended_by, packed.text, packed.blob, stamp.time, stamp.utc)
-        with storing(self.path):
+        with self._storing():
             self._execute("INSERT INTO outcome VALUES(?,?,?,?,?,?)", row)
             if commit or wall_seconds() - self._committed_at > COMMIT_EVERY:
                 self.commit()
@@ -211,7 +212,7 @@ class Journal:
         utc: str,
     ) -> int:
         """Write a question, at once, and return its number."""
-        with storing(self.path):
+        with self._storing():
             row = (entry, about, text, json.dumps(list(choices)), safe, utc)
             number = self._execute(
                 "INSERT INTO question(entry,about,text,choices,safe,asked_utc) VALUES(?,?,?,?,?,?)",
@@ -223,7 +224,7 @@ class Journal:
 
     def answer(self, question: int, choice: str, by: str, utc: str) -> None:
         """Write the answer to a question, at once."""
-        with storing(self.path):
+        with self._storing():
             self._execute(
                 "UPDATE question SET answer=?, answered_by=?, answered_utc=? WHERE id=?",
                 (choice, by, utc, question),
@@ -232,7 +233,7 @@ class Journal:
 
     def add_event(self, kind: str, value: dict[str, Any], stamp: Stamp) -> None:
         """Write something that happened beside the procedure, at once."""
-        with storing(self.path):
+        with self._storing():
             self._execute(
                 "INSERT INTO event(kind,value,time_s,utc) VALUES(?,?,?,?)",
                 (kind, json.dumps(value), stamp.time, stamp.utc),
@@ -245,6 +246,16 @@ class Journal:
             self._db.execute("BEGIN IMMEDIATE")
             self._begun = True
         return self._db.execute(sql, row)
+
+    @contextmanager
+    def _storing(self) -> Iterator[None]:
+        """Turn a failure into a StorageError, after which nothing more is written."""
+        try:
+            with storing(self.path):
+                yield
+        except StorageError:
+            self._broken = True
+            raise
 
     def commit(self) -> None:
         """Make everything written so far survive a power cut."""
@@ -335,7 +346,7 @@ class Journal:
 
     def finish(self) -> None:
         """Make a finished run one file: checkpoint, journal mode DELETE."""
-        with storing(self.path):
+        with self._storing():
             self.commit()
             self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             self._db.execute("PRAGMA journal_mode=DELETE")
@@ -343,8 +354,9 @@ class Journal:
     def close(self) -> None:
         """Commit and let go of the file."""
         try:
-            with storing(self.path):
-                self.commit()
+            if not self._broken:
+                with self._storing():
+                    self.commit()
         finally:
             self._db.close()
 

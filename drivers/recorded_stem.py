@@ -160,6 +160,8 @@ class RecordedStem(Stem):
                 f"{size * 1e9:.4g} nm; use that or more"
             )
         cos, sin = math.cos(area.angle), math.sin(area.angle)
+        if recording.line and abs(sin) > TINY:
+            raise LimitError("a recorded line runs along x; use an angle of 0 or 180 deg")
         x, y = (area.x + self._shift[0]) / size, (area.y + self._shift[1]) / size
         line = recording.line
         half_x = (along * abs(cos) + (0.0 if line else across * abs(sin))) / 2

@@ -315,7 +315,7 @@ def _pixel_times(
         _inside(signal, "metadata", "Acquisition_instrument", "TEM", *detector),
         _inside(signal, "metadata", "Acquisition_instrument", "SEM", *detector),
     ):
-        if isinstance(value, (list, tuple, np.ndarray)):
+        if isinstance(value, (list, tuple)) or hasattr(value, "shape"):  # dask arrays too
             times = np.asarray(value, float)
             if times.size == math.prod(shape) and np.isfinite(times).all() and times.min() >= 0:
                 return times.reshape(tuple(shape))

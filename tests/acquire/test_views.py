@@ -12,10 +12,12 @@ import pytest
 
 from acquire import eds_view, views
 from acquire.record import RunRecord
+from acquire.report import write_report
 from acquire.scan_data import read_scan
 from acquire.views import PART, Views, rebuild, whole
 from drivers.stem import EnergyAxis, StemSetup
 from tests.acquire.made_run import CHANNELS, N_FROM, PITCH, POINTS, SETUP, STEP, MadeRun
+from tests.campaigns.scan import start
 
 MAIN, REFINED = "00-eds-line-scan.hspy", "00-eds-line-scan-refined.hspy"
 
@@ -357,19 +359,17 @@ watch:
 """
 
 
-def test_a_run_on_the_simulators_leaves_views_of_all_it_measured(tmp_path: Path) -> None:
-    from acquire.launch import Desk, begin_run
-    from drivers.lab import simulated_lab
-    from protocols.loader import load_protocol
-    from tests.acquire.watcher import Silent
-
+def test_a_run_on_the_simulators_leaves_views_and_a_page_of_all_it_measured(
+    tmp_path: Path,
+) -> None:
     file = tmp_path / "refine.yaml"
     file.write_text(PROTOCOL, encoding="utf-8")
-    lab = simulated_lab({"stem": {}})
-    end = begin_run(load_protocol(str(file)), lab, tmp_path / "runs", seed=1, desk=Desk(Silent()))
-    with RunRecord(end.folder) as record:
+    folder = start(file, tmp_path / "runs").folder
+    with RunRecord(folder) as record:
         (result,) = [step.result for step in record.steps()]
     assert result is not None
-    main, refined = (read(end.folder / "data" / name)["data"] for name in (MAIN, REFINED))
+    main, refined = (read(folder / "data" / name)["data"] for name in (MAIN, REFINED))
     assert main.shape == (126, 2048)
     assert len(main) + len(refined) == result["points"]
+    page = write_report(folder).read_text(encoding="utf-8")
+    assert f"{result['points'] - 126} positions measured after the pass" in page

@@ -316,8 +316,8 @@ def test_a_real_map_is_read() -> None:
 def test_boundaries_of_a_real_map_are_found() -> None:
     """Measured: in sequence 35/46 (Ca), 19/22 (Fe), 28/33 (Si); empty windows flagged 4/158.
 
-    Strict recall is lower, 22/36, 14/22 and 17/32: most boundaries there rise over 5 to 20 pixels and
-    are flagged at their beginning, where the strict place is the middle.
+    Strict recall is lower, 22/36, 14/22 and 17/32: most boundaries there rise over 5 to 20
+    pixels and are flagged at their beginning, where the strict place is the middle.
     """
     from tests.campaigns.real_recording import measure
 

@@ -33,6 +33,10 @@ SEGMENTS = 6
 """Parts of the edge's length that must each show it."""
 
 
+SMALLEST = 16
+"""Pixels on a side below which no edge is looked for."""
+
+
 class NoEdgeError(LiftlineError):
     """The image shows no straight edge that can be trusted."""
 
@@ -115,6 +119,7 @@ def _check_inside(line: ScanLine, length: float, strip: float, image: Image) -> 
         InputError: it does; the message says by how much.
     """
     rows, columns = image.pixels.shape
+    strip = strip if rows > 1 else 0.0  # a recorded line is as wide as any strip asks
     out = 0.0
     for distance in (0.0, length):
         x, y = line.at(distance)
@@ -142,6 +147,11 @@ def find_edge(image: Image) -> Edge:
     Raises:
         NoEdgeError: no straight edge is clear enough to be believed.
     """
+    if min(image.pixels.shape) < SMALLEST:
+        raise NoEdgeError(
+            f"an image of {image.pixels.shape[1]} x {image.pixels.shape[0]} pixels shows no edge; "
+            f"give the line's start as x and y (replay: --line x0,y0,x1,y1)"
+        )
     block = max(1, math.ceil(max(image.pixels.shape) / COARSE))
     values, x, y = _coarse(np.asarray(image.pixels, float), block)
     reach = max(REACH * min(values.shape), 4.0)

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from acquire.flags import Flag
-from acquire.onset import CONFIDENCE, OnsetDetector
+from acquire.onset import CONFIDENCE, OnsetDetector, best_step
 from drivers.stem import EnergyAxis, Spectrum, StemSetup
 from protocols.eds import Watch
 from protocols.errors import InputError
@@ -40,6 +40,8 @@ class Found(TypedDict):
     position_m: float
     interval_m: tuple[float, float]
     confidence: float
+    midpoint_m: float
+    """Where one step describes the whole line best: of a gradual rise, its middle."""
 
 
 class Missing(TypedDict):
@@ -262,6 +264,12 @@ class EdsWatch:
             note="; ".join([*([RISES_FROM] if element in self.present else []), CRUDE]),
         )
 
+    def _midpoint(self, element: str, otherwise: float) -> float:
+        """Return the place of the best single step; `otherwise` where it all falls again."""
+        detector = self._detectors[element]
+        point = best_step(detector.counts, detector.exposures, self.background_points)
+        return otherwise if point is None else self.positions[point]
+
     def _result(self, element: str) -> Found | Missing:
         for flag in self.flags:
             position, interval = flag.place["position_m"], flag.place["interval_m"]
@@ -270,6 +278,7 @@ class EdsWatch:
                     "position_m": position,
                     "interval_m": interval,
                     "confidence": CONFIDENCE,
+                    "midpoint_m": self._midpoint(element, position),
                 }
         if element in self.present:
             return {"none": "present from the first point"}

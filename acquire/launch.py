@@ -100,8 +100,8 @@ def begin_run(
             return _conduct(folder, journal, protocol, lab, desk)
         except InputError:
             with RunRecord(folder) as record:
-                touched = record.touched()
-            if not touched:
+                spent = record.has_spent()
+            if not spent:
                 shutil.rmtree(folder, ignore_errors=True)
             raise
 

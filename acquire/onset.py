@@ -152,6 +152,25 @@ class OnsetDetector:
         return best, change
 
 
+def best_step(counts: Sequence[int], exposures: Sequence[float], first: int) -> int | None:
+    """Return the point at which one step up describes all the counts best, not before `first`.
+
+    Of a gradual rise that is its middle. None where the counts rise nowhere.
+    """
+    total, time = sum(counts), math.fsum(exposures)
+    best, place = 0.0, None
+    s, w = 0, 0.0
+    for point, (count, exposure) in enumerate(zip(counts, exposures, strict=True)):
+        after, rest = total - s, time - w
+        if point >= first and exposure > 0 and w > 0 and after * w > s * rest:
+            before = s * math.log(s / w) if s else 0.0
+            ratio = before + after * math.log(after / rest) - total * math.log(total / time)
+            if ratio > best:
+                best, place = ratio, point
+        s, w = s + count, w + exposure
+    return place
+
+
 def change_interval(
     counts: Sequence[int], exposures: Sequence[float], change: int, first: int
 ) -> tuple[int, int]:

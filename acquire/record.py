@@ -165,9 +165,10 @@ class RunRecord:
             result = None if tree is None else unpack(kind, tree, unpacked)
             yield Done(entry, name, json.loads(request), result, time, utc, ended_by)
 
-    def touched(self) -> bool:
-        """Return True if any action that moves or exposes something has been tried."""
-        return self._db.execute("SELECT 1 FROM attempt LIMIT 1").fetchone() is not None
+    def has_spent(self) -> bool:
+        """Return True if any action that spends something of the specimen has been tried."""
+        sql = "SELECT 1 FROM attempt WHERE reserved<>'[]' LIMIT 1"
+        return self._db.execute(sql).fetchone() is not None
 
     def spends(self) -> list[tuple[str, int, list[Any], bool]]:
         """Return (kind of action, entry, spend row, settled?) of every attempt."""

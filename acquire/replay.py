@@ -108,7 +108,7 @@ def _fit(
             angle=math.atan2(y1 - y0, x1 - x0),
         ).model_dump()
         changed |= {"length": length * pixel, "points": points}
-        changed["background_points"] = min(step.background_points, max(5, points // 3))
+        changed["background_points"] = min(step.background_points, max(5, points // 6))
     return EdsLineScan.model_validate({**step.model_dump(), **changed})
 
 

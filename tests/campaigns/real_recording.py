@@ -126,11 +126,17 @@ class Tally:
     sequence_none_flagged: int = 0
     empty: int = 0
     empty_flagged: int = 0
+    midpoint_near: int = 0
+    """Of the strict ones, with the result's `midpoint_m` within `NEAR`."""
     away: list[int] = field(default_factory=list)
     """Pixels from the strict boundary to the flag, negative before it."""
 
     def add(
-        self, steps: list[tuple[float, int]], position: int | None, background_points: int
+        self,
+        steps: list[tuple[float, int]],
+        position: int | None,
+        midpoint: int | None,
+        background_points: int,
     ) -> None:
         """Count a window: the strongest step of each beginning, the last the whole; the flag."""
         highest, true = steps[-1]
@@ -139,6 +145,7 @@ class Tally:
             near = position is not None and abs(position - true) <= NEAR
             self.strict += 1
             self.strict_near += near
+            self.midpoint_near += midpoint is not None and abs(midpoint - true) <= NEAR
             self.strict_flagged += flagged
             self.strict_watched += true >= background_points
             self.strict_watched_near += near and true >= background_points
@@ -188,14 +195,17 @@ def measure(
             steps = [strongest_step(counts[:n], times[:n]) for n in range(2, POINTS + 1)]
             place = flags[element].place["position_m"] if element in flags else None
             position = round(place / size) if isinstance(place, float) else None
-            tally.add(steps, position, background_points)
+            found = watch.result()[element]
+            midpoint = None if "none" in found else round(found["midpoint_m"] / size)
+            tally.add(steps, position, midpoint, background_points)
     return tallies
 
 
 def report(tallies: dict[str, Tally]) -> str:
     """Return the figures as text, an element a line."""
     return "\n".join(
-        f"{element}: strict {t.strict_near}/{t.strict} within {NEAR} px "
+        f"{element}: strict: onset {t.strict_near}/{t.strict} within {NEAR} px, "
+        f"midpoint {t.midpoint_near}/{t.strict} "
         f"({t.strict_watched_near}/{t.strict_watched} behind the background points, "
         f"{t.strict_flagged} flagged at all, median {np.median(t.away):+.0f} px); "
         f"in sequence {t.sequence_near}/{t.sequence}; "

@@ -31,7 +31,8 @@ CURVATURE = 0.2
 
 The yield of bremsstrahlung and the detector's efficiency bend by less within two line widths."""
 RISES_FROM = "rises from a level present from the first point"
-CRUDE = "interval crude for a gradual rise; positions up to the flag only"
+CRUDE = "of the counts in the line's window, background included; crude for a gradual rise"
+"""What the interval is of, and is not: where the background itself rises, so do the counts."""
 
 
 class Found(TypedDict):

@@ -97,6 +97,7 @@ def test_an_onset_has_its_place_and_its_evidence() -> None:
         "position_m": flag.place["position_m"],
         "interval_m": interval,
         "confidence": 0.95,
+        "midpoint_m": pytest.approx(80 * NM, abs=3 * NM),
     }
     assert result["N"] == {"none": "no significant rise in 150 positions"}
 

@@ -44,7 +44,6 @@ class Monitor:
         self._read = read
         self._clock = clock
         self._age_max = age_max
-        self._newest: tuple[float, Any] | None = None
 
     def fresh(self, what: str) -> Any:
         """Return a reading taken now.
@@ -63,18 +62,7 @@ class Monitor:
                 f"{what}: its state took {age:.3g} s to read, older than the limit of "
                 f"{self._age_max:.3g} s; check the link, or raise reading_age_max in the lab file"
             )
-        self._newest = (asked, reading)
         return reading
-
-    def recent(self, what: str) -> Any:
-        """Return the newest reading if it is young enough, else a fresh one.
-
-        Raises:
-            InterlockError: as `fresh`.
-        """
-        if self._newest is not None and self._clock.now() - self._newest[0] <= self._age_max:
-            return self._newest[1]
-        return self.fresh(what)
 
 
 class Gate:

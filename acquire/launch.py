@@ -18,6 +18,7 @@ from typing import Any
 from acquire.actions import Actions
 from acquire.attempts import Attempts
 from acquire.budgets import Budgets
+from acquire.check import plan
 from acquire.endings import Ending, RunWaits, StepSkipped
 from acquire.folders import new_folder
 from acquire.gate import Gate, Monitor
@@ -68,7 +69,8 @@ def begin_run(
     """Begin a run in a new folder of `out` and take it as far as it goes.
 
     Raises:
-        InputError: the lab lacks an instrument, the folder cannot be used; nothing has moved.
+        InputError: the lab lacks an instrument, a limit would be exceeded, or the folder cannot be
+            used; nothing has moved.
     """
     missing = set(roles_of(protocol.steps)) - {chosen.role for chosen in lab.instruments}
     if missing:
@@ -76,6 +78,9 @@ def begin_run(
             f"{protocol.name} needs {', '.join(sorted(missing))}, which lab {lab.name!r} does not "
             f"have; add it under instruments"
         )
+    refusals = plan(protocol, lab).refusals
+    if refusals:
+        raise InputError("\n".join(refusals))
     now = RealClock().utc()
     folder = new_folder(out, protocol.name, now)
     (folder / "protocol.yaml").write_text(protocol.text, encoding="utf-8")
@@ -87,6 +92,7 @@ def begin_run(
             "title": protocol.title,
             "origin": origin,
             "seed": str(seed),
+            "units": json.dumps(protocol.units),
             "simulated": json.dumps(any(c.spec.simulated for c in lab.instruments)),
             "lab": lab.name,
             "begun_utc": now.isoformat(),
@@ -121,7 +127,8 @@ def resume_run(folder: Path, *, desk: Desk) -> RunEnd:
         name = journal.meta("name")
         if name is None:
             raise RunFolderError(f"{folder} was never begun; delete it and run again")
-        protocol = protocol_of(name, read_written(folder / "protocol.yaml"))
+        written = read_written(folder / "protocol.yaml")
+        protocol = protocol_of(name, written, units=journal.meta("units") == "true")
         return _conduct(folder, journal, protocol, lab, desk)
 
 

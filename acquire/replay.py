@@ -70,7 +70,8 @@ def fitted(
         for step in protocol.steps
     )
     kept = {"title": protocol.title, "steps": [step.model_dump(mode="json") for step in steps]}
-    return replace(protocol, steps=steps, text=json.dumps(kept, indent=1) + "\n")
+    text = json.dumps(kept, indent=1) + "\n"
+    return replace(protocol, steps=steps, text=text, units=False)
 
 
 def _size(stem: Stem, protocol: LoadedProtocol) -> tuple[int, int]:

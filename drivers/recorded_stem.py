@@ -242,4 +242,5 @@ DRIVER = DriverSpec(
     settings=RecordedStemSettings,
     limits=StemLimits,
     open=_open,
+    recorded=True,
 )

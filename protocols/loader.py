@@ -27,6 +27,8 @@ class LoadedProtocol:
     steps: tuple[AnyStep, ...]
     text: str
     """The file as written, comments included; it is kept with the run."""
+    units: bool = True
+    """False for a text that liftline wrote itself, in SI numbers."""
 
 
 def published() -> list[str]:
@@ -68,7 +70,7 @@ def load_protocol(name: str | Path) -> LoadedProtocol:
     return protocol_of(title, read_written(path))
 
 
-def protocol_of(name: str, written: WrittenFile) -> LoadedProtocol:
+def protocol_of(name: str, written: WrittenFile, *, units: bool = True) -> LoadedProtocol:
     """Return the protocol that a file holds: one step, or a list under `steps`."""
     from pydantic import TypeAdapter
 
@@ -77,7 +79,7 @@ def protocol_of(name: str, written: WrittenFile) -> LoadedProtocol:
     if not isinstance(written.data, dict):
         raise written.error((), "a protocol is a step with a 'kind', or a list under 'steps:'")
     if "steps" in written.data:
-        session = written.validate(TypeAdapter(Steps))
-        return LoadedProtocol(name, session.title or name, session.steps, written.text)
-    step = written.validate(ONE_STEP)
-    return LoadedProtocol(name, step.name or name, (step,), written.text)
+        session = written.validate(TypeAdapter(Steps), units=units)
+        return LoadedProtocol(name, session.title or name, session.steps, written.text, units)
+    step = written.validate(ONE_STEP, units=units)
+    return LoadedProtocol(name, step.name or name, (step,), written.text, units)

@@ -28,8 +28,15 @@ class WrittenFile:
     lines: dict[tuple[str | int, ...], int]
     """Line (from 1) of each key and item, by its path from the top."""
 
-    def validate(self, adapter: TypeAdapter[T], at: tuple[str | int, ...] = ()) -> T:
+    def validate(
+        self, adapter: TypeAdapter[T], at: tuple[str | int, ...] = (), *, units: bool = True
+    ) -> T:
         """Return the file's content (or the part at `at`) as checked data.
+
+        Args:
+            adapter: of what it must be.
+            at: path of the part; empty for all of it.
+            units: True for what a person wrote; False for SI numbers that liftline wrote itself.
 
         Raises:
             ProtocolFileError: one line for each mistake, each saying what to write instead.
@@ -40,7 +47,7 @@ class WrittenFile:
         for key in at:
             part = part[key]
         try:
-            return adapter.validate_python(part, context=WRITTEN)
+            return adapter.validate_python(part, context=WRITTEN if units else None)
         except ValidationError as error:
             told = dict.fromkeys(
                 self._told(details, at, adapter)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ from acquire.cli import main
 from acquire.show import SCHEMA
 from tests.campaigns.scan import write_protocol
 
+SHARED = Path(os.environ.get("LIFTLINE_SHARED", Path(__file__).parents[3] / "shared"))
+MAP = SHARED / "data" / "stem-eds-map-71gpa.hspy"
 LAB = """
 name: rehearsal
 clock: jumping
@@ -147,3 +150,110 @@ def test_help_is_quick_and_loads_no_numpy() -> None:
         "sys.exit('numpy' in sys.modules or 'hyperspy' in sys.modules or 'rich' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True).returncode == 0
+
+
+def with_policy(scan: Path, policy: str) -> Path:
+    text = scan.read_text(encoding="utf-8")
+    watch = "watch: [{element: N}, {element: P}]"
+    assert watch in text
+    changed = f"watch: [{{element: N}}, {{element: P, on_onset: {policy}}}]"
+    scan.write_text(text.replace(watch, changed), encoding="utf-8")
+    return scan
+
+
+def test_stop_after_ends_the_scan_as_the_protocol_foresees(scan: Path, tmp_path: Path) -> None:
+    out = tmp_path / "runs"
+    assert liftline("run", with_policy(scan, "{stop_after: 10 nm}"), "--out", out).exit_code == 0
+    seen = view(out)
+    assert seen["state"] == "finished"
+    (flag,) = [each for each in seen["flags"] if each["of"] == "P" and each["kind"] == "onset"]
+    assert seen["results"][0]["points"] == pytest.approx(flag["raised_at"]["index"] + 4, abs=1)
+
+
+def test_refine_measures_between_the_positions_around_the_onset(scan: Path, tmp_path: Path) -> None:
+    out = tmp_path / "runs"
+    assert liftline("run", with_policy(scan, "{refine: 7 nm}"), "--out", out).exit_code == 0
+    seen = view(out)
+    assert 63 <= seen["results"][0]["points"] <= 90
+    assert seen["budgets"]["dose_e_per_angstrom2"]["spent"] == pytest.approx(2 * 737, rel=0.02)
+
+
+def test_ask_waits_with_exit_code_4_and_goes_on_with_the_answer(scan: Path, tmp_path: Path) -> None:
+    out = tmp_path / "runs"
+    assert liftline("run", with_policy(scan, "ask"), "--out", out).exit_code == 4
+    assert view(out)["state"] == "waiting"
+    assert liftline("answer", "last", "go", "on", "--out", out).exit_code == 0
+    assert liftline("resume", "last", "--out", out).exit_code == 0
+    assert view(out)["results"][0]["points"] == 60
+
+
+def test_stop_stops_with_exit_code_1(scan: Path, tmp_path: Path) -> None:
+    out = tmp_path / "runs"
+    assert liftline("run", with_policy(scan, "stop"), "--out", out).exit_code == 1
+    seen = view(out)
+    assert (seen["state"], seen["reason"]) == (
+        "stopped",
+        "the onset of P stops the run, as the protocol says",
+    )
+
+
+def test_a_scan_above_its_dose_limit_is_refused_before_anything_moves(
+    scan: Path, tmp_path: Path
+) -> None:
+    text = scan.read_text(encoding="utf-8").replace("1e5 e/", "1000 e/")
+    scan.write_text(text, encoding="utf-8")
+    assert liftline("run", scan, "--out", tmp_path / "ok").exit_code == 0
+    result = liftline("run", with_policy(scan, "{refine: 7 nm}"), "--out", tmp_path / "runs")
+    assert result.exit_code == 2
+    assert "is above the limit of 1000" in result.output
+    assert not list(tmp_path.glob("runs/*"))
+
+
+def test_a_network_share_is_refused_with_the_cure(
+    scan: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from acquire import folders
+
+    monkeypatch.setattr(folders, "file_system", lambda path: ("nfs4", True))
+    result = liftline("run", scan, "--out", tmp_path / "runs")
+    assert result.exit_code == 2
+    assert "lies on a network share (nfs4)" in result.output
+
+
+def test_doctor_finds_this_installation_fit() -> None:
+    result = liftline("doctor")
+    assert result.exit_code == 0, result.output
+    assert "driver simulated-stem (stem)" in result.output
+
+
+@pytest.mark.skipif(not MAP.exists(), reason="the shared recordings are not here")
+def test_a_real_map_replays_and_a_replay_that_was_stopped_goes_on(tmp_path: Path) -> None:
+    from acquire.launch import begin_run, resume_run
+    from acquire.replay import fitted, recorded_lab
+    from protocols.loader import load_protocol
+    from tests.campaigns.scan import desk
+
+    words = ("replay", MAP, "examples/eds-line-minerals", "--line", "20,30,79,30", "--strip", "5")
+    result = liftline(*words, "--out", tmp_path / "whole")
+    assert result.exit_code == 0, result.output
+    whole = view(tmp_path / "whole")
+    assert {each["of"] for each in whole["flags"] if each["kind"] == "onset"} == {"Ca", "Fe"}
+    assert whole["simulated"] is False
+
+    class Crash(BaseException):
+        pass
+
+    seen: list[str] = []
+
+    def crash(name: str) -> None:
+        seen.append(name)
+        if len(seen) == 150:
+            raise Crash
+
+    lab = recorded_lab(MAP)
+    protocol = fitted(load_protocol("examples/eds-line-minerals"), lab, (20, 30, 79, 30), 5)
+    with pytest.raises(Crash):
+        begin_run(protocol, lab, tmp_path / "cut", seed=0, desk=desk(crash))
+    (run,) = [path.parent for path in (tmp_path / "cut").glob("*/run.db")]
+    assert resume_run(run, desk=desk()).state == "finished"
+    assert view(tmp_path / "cut")["results"] == whole["results"]

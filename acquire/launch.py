@@ -87,19 +87,7 @@ def begin_run(
     (folder / "lab.yaml").write_text(lab.written(), encoding="utf-8")
     with lease(folder):
         journal = _journal(folder, lab, desk)
-        facts = {
-            "name": protocol.name,
-            "title": protocol.title,
-            "origin": origin,
-            "seed": str(seed),
-            "units": json.dumps(protocol.units),
-            "simulated": json.dumps(any(c.spec.simulated for c in lab.instruments)),
-            "lab": lab.name,
-            "begun_utc": now.isoformat(),
-            "version": version("liftline"),
-            "python": platform.python_version(),
-            "numpy": version("numpy"),
-        }
+        facts = _facts(protocol, lab, seed, origin, now)
         for key, value in facts.items():
             journal.set_meta(key, value)
         try:
@@ -110,6 +98,25 @@ def begin_run(
             if not spent:
                 shutil.rmtree(folder, ignore_errors=True)
             raise
+
+
+def _facts(
+    protocol: LoadedProtocol, lab: Lab, seed: int, origin: str, now: datetime
+) -> dict[str, str]:
+    """Return what the journal says of the run as a whole."""
+    return {
+        "name": protocol.name,
+        "title": protocol.title,
+        "origin": origin,
+        "seed": str(seed),
+        "units": json.dumps(protocol.units),
+        "simulated": json.dumps(any(c.spec.simulated for c in lab.instruments)),
+        "lab": lab.name,
+        "begun_utc": now.isoformat(),
+        "version": version("liftline"),
+        "python": platform.python_version(),
+        "numpy": version("numpy"),
+    }
 
 
 def resume_run(folder: Path, *, desk: Desk) -> RunEnd:

@@ -227,7 +227,7 @@ def show(run_name: str, out: Path, as_json: bool) -> int:
 def report(run_name: str, out: Path) -> int:
     """Write RUN's report, one plain HTML page, and print where it is."""
     from acquire.folders import find_run
-    from acquire.report import write_report
+    from acquire.pages.report import write_report
 
     click.echo(write_report(find_run(run_name, out)))
     return 0

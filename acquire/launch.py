@@ -19,6 +19,7 @@ from acquire.actions import Actions
 from acquire.attempts import Attempts
 from acquire.budgets import Budgets
 from acquire.check import plan
+from acquire.eds.stem_rules import RULES
 from acquire.endings import Ending, RunWaits, StepSkipped
 from acquire.folders import new_folder
 from acquire.gate import Gate, Monitor
@@ -30,7 +31,6 @@ from acquire.procedures import procedure_of, roles_of
 from acquire.questions import Prompt, Questions
 from acquire.record import RunRecord
 from acquire.run import Observer, Run, RunTime
-from acquire.stem_rules import RULES
 from acquire.views import Views
 from drivers.clock import RealClock
 from drivers.errors import InputError, LiftlineError, RunFolderError

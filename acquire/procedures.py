@@ -20,13 +20,13 @@ class Procedure:
 
 
 def _line_scan() -> Callable[..., dict[str, Any]]:
-    from acquire.line_scan import line_scan
+    from acquire.eds.line_scan import line_scan
 
     return line_scan
 
 
 def _stem_image() -> Callable[..., dict[str, Any]]:
-    from acquire.stem_image import stem_image
+    from acquire.eds.stem_image import stem_image
 
     return stem_image
 

@@ -77,8 +77,8 @@ def rebuild(folder: Path) -> list[Path]:
 
 
 def _views_of(record: RunRecord) -> Iterator[Path]:
-    from acquire.eds_view import write_hspy
-    from acquire.scan_data import KIND, read_scan
+    from acquire.eds.scan_data import KIND, read_scan
+    from acquire.eds.view import write_hspy
 
     for step in record.steps():
         scan = read_scan(record, step) if step.kind == KIND else None

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from acquire.drift import measure_shift
+from acquire.eds.drift import measure_shift
 from drivers.stem import Image
 from protocols.errors import InputError
 from tests.acquire.test_edge import picture

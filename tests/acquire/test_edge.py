@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from acquire.edge import NoEdgeError, find_edge, line_from
+from acquire.eds.edge import NoEdgeError, find_edge, line_from
 from drivers.stem import Image
 from protocols.eds import EdgeStart, PointStart
 from protocols.errors import InputError

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from acquire.onset import OnsetDetector, change_interval, onset_threshold
+from acquire.eds.onset import OnsetDetector, change_interval, onset_threshold
 from tests.campaigns.onset_false_alarms import expected_delay, flagged_share, ramp_delays
 
 NEVER = 1e300

@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from acquire.charts import LEFT, RIGHT, Onset, profile, ruler_for, running_mean, ticks
-from acquire.png import grey, png
+from acquire.eds.scan_data import ScanData, read_scan
+from acquire.pages.charts import LEFT, RIGHT, Onset, profile, ruler_for, running_mean, ticks
+from acquire.pages.png import grey, png
+from acquire.pages.report import told_duration, write_report
 from acquire.record import RunRecord
-from acquire.report import told_duration, write_report
-from acquire.scan_data import ScanData, read_scan
 from drivers.errors import RunFolderError
 from tests.acquire.made_run import PITCH, STEP, MadeRun
 

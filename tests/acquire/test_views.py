@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from acquire import eds_view, views
+from acquire import views
+from acquire.eds import view as eds_view
+from acquire.eds.scan_data import read_scan
+from acquire.pages.report import write_report
 from acquire.record import RunRecord
-from acquire.report import write_report
-from acquire.scan_data import read_scan
 from acquire.views import PART, Views, rebuild, whole
 from drivers.stem import EnergyAxis, StemSetup
 from tests.acquire.made_run import CHANNELS, N_FROM, PITCH, POINTS, SETUP, STEP, MadeRun

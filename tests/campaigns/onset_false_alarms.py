@@ -18,7 +18,7 @@ import sys
 import numpy as np
 import numpy.typing as npt
 
-from acquire.onset import OnsetDetector
+from acquire.eds.onset import OnsetDetector
 
 Floats = npt.NDArray[np.float64]
 

@@ -27,8 +27,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from acquire.edge import ScanLine
-from acquire.eds_watch import EdsWatch
+from acquire.eds.edge import ScanLine
+from acquire.eds.watch import EdsWatch
 from drivers.recorded_stem import RecordedStem
 from drivers.recording import read_recording
 from drivers.stem import Area, Spectrum

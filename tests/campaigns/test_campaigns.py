@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from acquire.eds.line_scan import EdsWatch
 from acquire.launch import begin_run, resume_run
-from acquire.line_scan import EdsWatch
 from acquire.record import RunRecord
 from drivers.clock import JumpingClock, wall_seconds
 from drivers.errors import RunFolderError
@@ -118,7 +118,7 @@ def test_a_procedure_that_changed_is_refused_with_the_place(tmp_path: Path) -> N
 def test_an_analysis_that_changed_is_a_warning_and_changes_no_decision(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from acquire import line_scan
+    from acquire.eds import line_scan
 
     end = start(write_protocol(tmp_path, 40, 200), tmp_path / "runs")
     with RunRecord(end.folder) as record:

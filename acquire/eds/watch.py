@@ -14,8 +14,8 @@ from typing import TypedDict
 import numpy as np
 import numpy.typing as npt
 
+from acquire.eds.onset import CONFIDENCE, OnsetDetector, best_step
 from acquire.flags import Flag
-from acquire.onset import CONFIDENCE, OnsetDetector, best_step
 from drivers.stem import EnergyAxis, Spectrum, StemSetup
 from protocols.eds import Watch
 from protocols.errors import InputError

@@ -7,10 +7,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from acquire.charts import Onset, Profile, Ruler, profile, ruler_for, usual_live_time
+from acquire.eds.scan_data import KIND, ScanData, read_scan, survey_of
+from acquire.pages.charts import Onset, Profile, Ruler, profile, ruler_for, usual_live_time
+from acquire.pages.survey_chart import Survey, survey
 from acquire.record import RunRecord, StepRecord
-from acquire.scan_data import KIND, ScanData, read_scan, survey_of
-from acquire.survey_chart import Survey, survey
 from drivers.stem import Image
 from protocols.units import CURRENT, LENGTH, TIME
 

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from acquire.eds_watch import window_of
-from acquire.scan_data import Positions, ScanData
+from acquire.eds.scan_data import Positions, ScanData
+from acquire.eds.watch import window_of
 from drivers.errors import InputError
 from protocols.eds import Watch
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from acquire.pages.report_steps import StepPage, step_pages
 from acquire.record import RunRecord
-from acquire.report_steps import StepPage, step_pages
 from acquire.show import show
 from acquire.views import whole
 from drivers.clock import Clock, RealClock

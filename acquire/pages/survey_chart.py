@@ -9,8 +9,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from acquire.charts import COLOURS, Bar, Onset, ruler_for, ticks
-from acquire.scan_data import ScanData
+from acquire.eds.scan_data import ScanData
+from acquire.pages.charts import COLOURS, Bar, Onset, ruler_for, ticks
 from drivers.stem import Image
 
 LEAST = 8
@@ -79,7 +79,7 @@ def survey(
     """
     if image is None or min(image.pixels.shape) < LEAST:
         return None
-    from acquire.png import data_uri
+    from acquire.pages.png import data_uri
 
     rows, columns = image.pixels.shape
     width = columns * image.pixel_size

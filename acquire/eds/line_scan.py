@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from acquire.drift import Shift, measure_shift
-from acquire.edge import ScanLine, line_from
-from acquire.eds_watch import EdsWatch
+from acquire.eds.drift import Shift, measure_shift
+from acquire.eds.edge import ScanLine, line_from
+from acquire.eds.watch import EdsWatch
 from acquire.flags import Flag
 from acquire.run import Run
 from drivers.stem import Area, Image, Spectrum, Stem, StemSetup

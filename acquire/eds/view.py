@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from acquire.scan_data import Positions, ScanData
+from acquire.eds.scan_data import Positions, ScanData
 
 COMPRESSION = 1
 """gzip level: counts are mostly zeros, more effort gains little."""

@@ -235,6 +235,7 @@ class _Session:
                 journal.add_event("unsafe", {"text": problem}, time.stamp())
                 desk.observer.say(problem)
 
+        self._safe = safe
         questions = Questions(journal, self._inbox, time.stamp, safe, desk.prompt(self._inbox))
         attempts = Attempts(journal, _gate(opened), budgets, self._inbox, time.now, time.stamp)
         views = Views(folder, say=desk.observer.say)
@@ -255,6 +256,7 @@ class _Session:
     def go(self, protocol: LoadedProtocol) -> _Ended:
         """Do the steps one after the other."""
         with _interruptible(self._inbox):
+            self._safe()
             self._check_identities()
             for index, step in enumerate(protocol.steps):
                 self.run.begin_step(index, step)

@@ -197,15 +197,17 @@ class Run:
         """Journal a flag and do what its policy says, where that is the run's to do.
 
         `ask` asks whether to go on, `stop` stops the run; `stop_after` and `refine` are for the
-        procedure to follow, with `decide`.
+        procedure to follow, with `decide`. A flag that stopped the run does so once: to resume is
+        the operator's word to go on.
 
         Raises:
             RunStopped: the policy or the operator says so.
         """
-        self._raise_flag(flag, policy, index=flag.index)
-        self._follow(flag.kind, flag.of, flag.note, policy)
+        if self._raise_flag(flag, policy, index=flag.index) or policy != "stop":
+            self._follow(flag.kind, flag.of, flag.note, policy)
 
-    def _raise_flag(self, flag: Flag, policy: FlagPolicy, index: int) -> None:
+    def _raise_flag(self, flag: Flag, policy: FlagPolicy, index: int) -> bool:
+        """Journal a flag; return False if the journal holds it already, or holds none here."""
         name = f"{flag.kind} {flag.of}"
         stamp = self._time.stamp()
         raised = {"action": self._last_action, "index": index, "time_utc": stamp.utc}
@@ -215,20 +217,21 @@ class Run:
             entry = self._past.take("flag", name, "null")
         except LookupError:
             self.warn(f"{name}: this analysis raises it here, the journal does not hold it")
-            return
+            return False
         if entry is None:
             text = json.dumps(value)
             self._journal.add_entry(self._step, "flag", name, "null", stamp, text)
             self._observer.flag(flag)
-            return
+            return True
         held = json.loads(entry.value or "{}")["flag"]
         if held != figures:
             self.warn(f"{name}: the journal holds {held}, this analysis gives {figures}")
+        return False
 
     def _flag_of_the_past(self, entry: Entry) -> None:
         held = json.loads(entry.value or "{}")
         policy = held["policy"]
-        if isinstance(policy, str):
+        if policy == "ask":
             flag = held["flag"]
             self._follow(flag["kind"], flag["of"], flag["note"], cast("FlagPolicy", policy))
 

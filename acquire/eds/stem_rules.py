@@ -34,7 +34,7 @@ def cold(now: Situation) -> str | None:
     if temperature <= limit:
         return None
     return (
-        f"the holder is at {temperature - KELVIN:.1f} degC, above {limit - KELVIN:.1f} degC; "
+        f"the holder is at {temperature - KELVIN:.2f} degC, above {limit - KELVIN:.2f} degC; "
         f"fill the dewar and let it settle"
     )
 

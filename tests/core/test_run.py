@@ -188,13 +188,15 @@ def test_a_flag_that_comes_early_on_resume_is_not_raised_again(tmp_path: Path) -
     assert "the journal does not hold it" in second.heard.said[0]
 
 
-def test_the_policy_stop_stops_the_run_and_does_so_again_on_resume(tmp_path: Path) -> None:
+def test_the_policy_stop_stops_the_run_once_and_a_resume_goes_on(tmp_path: Path) -> None:
     first = bench(tmp_path, Toy(JumpingClock()))
     with pytest.raises(RunStopped, match="stops the run"):
         first.run.flag(Flag("drift", "specimen", 0), "stop")
     second = again(tmp_path, first)
+    second.run.flag(Flag("drift", "specimen", 0), "stop")
+    second.run.do(second.toy.expose, "a", 1.0)
     with pytest.raises(RunStopped):
-        second.run.flag(Flag("drift", "specimen", 0), "stop")
+        second.run.flag(Flag("drift", "specimen", 1), "stop")
 
 
 def test_a_detector_ends_an_action_and_sees_the_same_blocks_on_resume(tmp_path: Path) -> None:

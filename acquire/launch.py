@@ -21,6 +21,7 @@ from acquire.budgets import Budgets
 from acquire.check import plan
 from acquire.eds.stem_rules import RULES
 from acquire.endings import Ending, RunWaits, StepSkipped
+from acquire.files import write_whole
 from acquire.folders import new_folder
 from acquire.gate import Gate, Monitor
 from acquire.journal import Journal
@@ -83,8 +84,8 @@ def begin_run(
         raise InputError("\n".join(refusals))
     now = RealClock().utc()
     folder = new_folder(out, protocol.name, now)
-    (folder / "protocol.yaml").write_text(protocol.text, encoding="utf-8")
-    (folder / "lab.yaml").write_text(lab.written(), encoding="utf-8")
+    write_whole(folder / "protocol.yaml", protocol.text)
+    write_whole(folder / "lab.yaml", lab.written())
     with lease(folder):
         journal = _journal(folder, lab, desk)
         facts = _facts(protocol, lab, seed, origin, now)
@@ -154,7 +155,8 @@ def _conduct(
     time = RunTime(clock, last)
 
     def keep(name: str, text: str) -> None:
-        (folder / name).write_text(text, encoding="utf-8")
+        if not (folder / name).exists():
+            write_whole(folder / name, text)
 
     def go() -> _Ended:
         seed = int(journal.meta("seed") or 0)

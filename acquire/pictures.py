@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from acquire.files import whole
 from acquire.journal import storing
 from drivers.stem import Image
 
@@ -31,11 +31,8 @@ class Pictures:
             return []
         relative = f"data/images/{entry:06d}-{name.replace('.', '-')}.ome.tif"
         path = self._folder / relative
-        with storing(self._folder / "run.db"):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            part = path.with_name(path.name + ".part")
+        with storing(self._folder / "run.db"), whole(path) as part:
             self._write(part, name, result)
-            os.replace(part, path)
         return [relative]
 
     def _write(self, path: Path, name: str, image: Image) -> None:
@@ -54,8 +51,6 @@ class Pictures:
             tifffile.imwrite(
                 file, image.pixels, ome=True, metadata=metadata, photometric="minisblack"
             )
-            file.flush()
-            os.fsync(file.fileno())
 
     def read(self, relative: str) -> np.ndarray[Any, Any]:
         """Return the pixels of an image that the journal names."""

@@ -6,11 +6,10 @@ file. The journal is the truth: a view that cannot be written is told and writte
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
+from acquire.files import PART, whole
 from acquire.record import RunRecord
 from drivers.clock import wall_seconds
 
@@ -18,7 +17,6 @@ FIRST_AFTER = 2.0
 """Wall seconds before the first refresh, so that a short run does it once, at its end."""
 LEAST_SHARE = 10.0
 """A refresh may come after this many times what the last one took."""
-PART = ".part"
 
 
 class Views:
@@ -92,21 +90,3 @@ def _views_of(record: RunRecord) -> Iterator[Path]:
                 with whole(path) as part:
                     write_hspy(part, scan, record.meta, refined=refined)
                 yield path
-
-
-@contextmanager
-def whole(path: Path) -> Iterator[Path]:
-    """Give another name to write the file under; what was written there is renamed to `path`.
-
-    Raises:
-        OSError: it cannot be written, or a reader holds the old one, which stays.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f"{path.name}.{os.getpid()}{PART}")
-    try:
-        yield part
-        with open(part, "rb+") as file:
-            os.fsync(file.fileno())
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)

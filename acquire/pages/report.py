@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from acquire.files import whole
 from acquire.pages.report_steps import StepPage, step_pages
 from acquire.record import RunRecord
 from acquire.show import show
-from acquire.views import whole
 from drivers.clock import Clock, RealClock
 from drivers.lab import Identity
 

@@ -13,9 +13,10 @@ import pytest
 from acquire import views
 from acquire.eds import view as eds_view
 from acquire.eds.scan_data import read_scan
+from acquire.files import PART, whole
 from acquire.pages.report import write_report
 from acquire.record import RunRecord
-from acquire.views import PART, Views, rebuild, whole
+from acquire.views import Views, rebuild
 from drivers.stem import EnergyAxis, StemSetup
 from tests.acquire.made_run import CHANNELS, N_FROM, PITCH, POINTS, SETUP, STEP, MadeRun
 from tests.campaigns.scan import start

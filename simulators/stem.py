@@ -36,7 +36,8 @@ from simulators import dark_field
 from simulators.beam import Beam
 from simulators.draws import generator, key_of, picometres
 from simulators.drift import Creep
-from simulators.eds_physics import BEAM_ENERGY, Slab, fwhm
+from simulators.eds_physics import Slab, fwhm
+from simulators.emission import BEAM_ENERGY
 from simulators.faults import (
     DetectorTrip,
     HolderWarms,

@@ -141,6 +141,19 @@ class Slab:
         each += [unit * element(s).number ** 2 for s in self.symbols]
         return np.array(each) * share
 
+    def films(self, symbols: Sequence[str]) -> Floats:
+        """Return counts per electron and channel, lines and continuum, for one atom/m² of films.
+
+        Shape (symbols, channels); nothing absorbs them.
+        """
+        share = self.solid_angle / (4 * math.pi)
+        unit = continuum_spectrum(self.axis, self.detector)
+        each = [
+            line_spectrum(s, self.axis, self.detector) + unit * element(s).number ** 2
+            for s in symbols
+        ]
+        return np.array(each) * share
+
     def amounts(self, densities: Floats, thickness: float | Floats | None = None) -> Floats:
         """Return what to multiply `units` by: atoms/m², lines weakened by self-absorption.
 

@@ -52,7 +52,7 @@ class Holder:
         rms = math.hypot(
             *(f.vibration for f in self.faults if isinstance(f, Refill) and f.active(t))
         )
-        scale = rms / math.sqrt(len(SWINGS))
+        scale = rms * math.sqrt(2 / len(SWINGS))
         angles = [(2 * math.pi * hertz * t + phase, phase) for hertz, phase in SWINGS]
         x = scale * sum(math.sin(angle) for angle, _ in angles)
         y = scale * sum(math.cos(1.3 * angle + 2 * phase) for angle, phase in angles)

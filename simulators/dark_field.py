@@ -21,11 +21,11 @@ SHORTEST, LONGEST = 15e-9, 250e-9
 """Number of waves and range of wavelengths (m) of the diffraction contrast; ours."""
 
 
-def scattered(densities: Floats, symbols: Sequence[str], thickness: float) -> Floats:
+def scattered(densities: Floats, symbols: Sequence[str], thickness: float | Floats) -> Floats:
     """Return the share of electrons that reach the detector, shape of `densities` less its last.
 
-    1 - exp(-sigma sum n Z^1.7 t); `densities` in atoms/m³, shape (..., elements). The exponent 1.7
-    is usual for high-angle scattering [lit].
+    1 - exp(-sigma sum n Z^1.7 t); `densities` in atoms/m³, shape (..., elements), `thickness` in m,
+    one or shape (...). The exponent 1.7 is usual for high-angle scattering [lit].
     """
     weights = np.array([element(s).number ** 1.7 for s in symbols])
     shares: Floats = -np.expm1(-SCATTERING * thickness * (densities @ weights))

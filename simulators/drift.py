@@ -5,10 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+import numpy.typing as npt
 
 from simulators.faults import DriftBurst, Scheduled
+from simulators.holder import Holder
 
 Vector = tuple[float, float]
+Lengths = TypeVar("Lengths", float, npt.NDArray[np.float64])
 
 
 @dataclass(frozen=True)
@@ -34,6 +40,8 @@ class DriftPath:
     settling_time: float
     """Seconds in which a creep does 63 % of its way."""
     faults: Sequence[Scheduled] = ()
+    holder: Holder | None = None
+    """Expands as it warms, in the direction of the drift, and shakes while it is refilled."""
 
     def at(self, t: float, creeps: Sequence[Creep] = ()) -> Vector:
         """Return (dx, dy), m: how far a feature of the specimen has moved in the frame by `t`."""
@@ -45,6 +53,11 @@ class DriftPath:
             if isinstance(fault, DriftBurst):
                 share = fault.by * fault.share(t)
                 dx, dy = dx + share * math.cos(fault.angle), dy + share * math.sin(fault.angle)
+        if self.holder is not None:
+            length = math.hypot(*self.rate)
+            ahead = (self.rate[0] / length, self.rate[1] / length) if length else (1.0, 0.0)
+            grown, (shaken_x, shaken_y) = self.holder.growth(t), self.holder.shaking(t)
+            dx, dy = dx + grown * ahead[0] + shaken_x, dy + grown * ahead[1] + shaken_y
         return dx, dy
 
 
@@ -62,6 +75,6 @@ class Face:
     tilt: float
     """That direction, rad clockwise from the image's x axis."""
 
-    def depth_at(self, x: float, y: float) -> float:
-        """Return the depth (m) of the specimen's place (x, y)."""
+    def depth_at(self, x: Lengths, y: Lengths) -> Lengths:
+        """Return the depth (m) of the specimen's place (x, y), or of many."""
         return self.depth - self.offset + x * math.cos(self.tilt) + y * math.sin(self.tilt)

@@ -1,9 +1,8 @@
 """Physics of an EDS spectrum of a thin specimen: one function per effect, SI units, eV.
 
 Counts per electron = atoms per area x emission cross section x solid angle / 4 pi x efficiency x
-self-absorption, as a Gaussian on the energy axis, on a continuum. Left out, and small here: dead
-time (below 1 % at some thousand counts per second), fluorescence, escape and sum peaks, L and M
-lines other than La and Ma.
+self-absorption, as a Gaussian on the energy axis, on a continuum. Left out, and small here:
+fluorescence, escape and sum peaks, incomplete charge collection.
 """
 
 from __future__ import annotations
@@ -16,17 +15,13 @@ import numpy as np
 import numpy.typing as npt
 
 from drivers.stem import EnergyAxis
-from protocols.xray_lines import LINE_ENERGIES_EV
 from simulators.eds_tables import Detector, efficiency, mass_absorption
-from simulators.elements import Element, Shell, element
+from simulators.elements import element
+from simulators.emission import BEAM_ENERGY, BETA_SQUARED, lines
 from simulators.materials import AVOGADRO
 
 Floats = npt.NDArray[np.float64]
 
-BEAM_ENERGY = 200_000.0
-"""eV. Source: JEOL JEM-2800F at 200 kV [seed]."""
-BETA_SQUARED = 0.4835
-"""(v/c)² of a 200 keV electron: 1 - 1 / (1 + 200/511)² [calc]."""
 ALPHA_R_E_SQUARED = 5.795e-32
 """Fine-structure constant times the classical electron radius squared, m² (CODATA)."""
 STRAY = 1.6e-32
@@ -40,55 +35,12 @@ FANO, PAIR_ENERGY, NOISE = 0.12, 3.64, 51.0
 """Fano factor, eV per electron-hole pair in silicon, and noise (FWHM, eV) that gives 130 eV at Mn
 Ka. Source: reference xps-and-eds.md section 5 [calc]."""
 
-EMISSION = {"C": 3.90e-27, "N": 4.52e-27, "O": 5.19e-27, "P": 9.17e-27}
-"""K emission cross sections at 200 kV, m²: ionisation times yield. Source: reference section 5
-[meas: espm table]."""
-
 
 def fwhm(energy: npt.ArrayLike) -> Floats:
     """Return the detector's full width at half maximum (eV) at `energy` (eV)."""
     e = np.asarray(energy, float)
     width: Floats = np.sqrt(NOISE**2 + (2.355**2) * FANO * PAIR_ENERGY * e)
     return width
-
-
-def ionisation(edge: float, electrons: int) -> float:
-    """Return the ionisation cross section (m²) of a shell by a 200 keV electron.
-
-    sigma = 6.51e-24 m² keV² n b / (E0 Ec) ln(c E0 / Ec), Bethe with Powell's b = 0.9, c = 0.65.
-    Source: reference fib-and-tem.md 5.5 [calc]. The constants are those of K shells; for L3 and M5
-    they are used as well, [lit], to verify: within a factor 2.
-    """
-    e0, ec = BEAM_ENERGY / 1e3, edge / 1e3
-    return 6.51e-24 * electrons * 0.9 / (e0 * ec) * math.log(0.65 * e0 / ec)
-
-
-def _lines_of_shell(name: str, shell: Shell, electrons: int) -> list[tuple[str, float]]:
-    if shell.edge <= 0 or shell.fluorescence_yield <= 0 or shell.edge >= 0.65 * BEAM_ENERGY:
-        return []
-    emitted = ionisation(shell.edge, electrons) * shell.fluorescence_yield
-    lines = [(f"{name}a", emitted * shell.main_line)]
-    if name == "K":
-        lines.append(("Kb", emitted * (1 - shell.main_line)))
-    return lines
-
-
-def lines(symbol: str) -> list[tuple[float, float]]:
-    """Return (energy in eV, emission cross section in m²) of the element's lines.
-
-    C, N, O and P from the reference's table; the others from `ionisation` and xraylib's yields.
-    """
-    atom: Element = element(symbol)
-    found = [
-        *_lines_of_shell("K", atom.k, 2),
-        *_lines_of_shell("L", atom.l3, 4),
-        *_lines_of_shell("M", atom.m5, 6),
-    ]
-    if symbol in EMISSION:
-        share = atom.k.main_line
-        found = [("Ka", EMISSION[symbol] * share), ("Kb", EMISSION[symbol] * (1 - share))]
-    energies = LINE_ENERGIES_EV.get(symbol, {})
-    return [(energies[name], sigma) for name, sigma in found if name in energies and sigma > 0]
 
 
 def continuum(energy: Floats) -> Floats:
@@ -129,36 +81,39 @@ def continuum_spectrum(axis: EnergyAxis, detector: Detector) -> Floats:
 
 
 def self_absorption(
-    densities: Floats, symbols: Sequence[str], thickness: float, elevation: float
+    densities: Floats, symbols: Sequence[str], thickness: float | Floats, elevation: float
 ) -> Floats:
     """Return the share of each element's strongest line that leaves a slab, same shape.
 
-    `densities` are atoms/m³ of each of `symbols`, shape (..., elements). Emission is even through
-    the thickness (m), the way out is `elevation` (rad) above its plane, through the same
-    composition: (1 - exp(-chi)) / chi with chi = sum rho_i (mu/rho)_i t / sin(elevation).
+    `densities` are atoms/m³ of each of `symbols`, shape (..., elements); `thickness` (m) is one for
+    all, or of shape (...). Emission is even through the thickness, the way out is `elevation` (rad)
+    above its plane, through the same composition: (1 - exp(-chi)) / chi with
+    chi = sum rho_i (mu/rho)_i t / sin(elevation).
     Source: as in the reference's table (N 0.81, O 0.90, P 0.99 for 100 nm LiPON at 22 deg).
     """
     mass = densities * np.array([element(s).weight * 1e-3 / AVOGADRO for s in symbols])
     energies = [max(lines(s), key=lambda line: line[1], default=(1e4, 0.0))[0] for s in symbols]
     mu = np.array([[mass_absorption(a, e) for e in energies] for a in symbols])
-    chi = np.maximum(mass @ mu * thickness / math.sin(elevation), 1e-12)
+    through = np.asarray(thickness, float)[..., None] / math.sin(elevation)
+    chi = np.maximum(mass @ mu * through, 1e-12)
     absorbed: Floats = -np.expm1(-chi) / chi
     return absorbed
 
 
-def broadening(densities: Floats, symbols: Sequence[str], thickness: float) -> float:
+def broadening(densities: Floats, symbols: Sequence[str], thickness: float | Floats) -> Floats:
     """Return the standard deviation (m) by which scattering widens the beam in a slab.
 
+    `densities` in atoms/m³, shape (..., elements); result of shape (...).
     b = 8e-12 (Z / E0) sqrt(Nv) t^1.5 (Williams and Carter; m, keV, atoms/m³) holds 90 % of the
     electrons at the lower face: b / 2 = 2.146 sigma. Through the thickness sigma² grows as t³, so
     its mean is a quarter. Source: reference fib-and-tem.md 5.5 [calc].
     """
-    total = float(densities.sum())
-    if total <= 0:
-        return 0.0
-    mean_z = float(densities @ np.array([element(s).number for s in symbols])) / total
-    b: float = 8e-12 * mean_z / (BEAM_ENERGY / 1e3) * math.sqrt(total) * thickness**1.5
-    return b / 2 / 2.146 / 2
+    total = densities.sum(axis=-1)
+    charge = densities @ np.array([float(element(s).number) for s in symbols])
+    mean_z = charge / np.maximum(total, 1.0)
+    b = 8e-12 * mean_z / (BEAM_ENERGY / 1e3) * np.sqrt(total) * np.asarray(thickness) ** 1.5
+    spread: Floats = b / 2 / 2.146 / 2
+    return spread
 
 
 @dataclass(frozen=True)
@@ -186,11 +141,26 @@ class Slab:
         each += [unit * element(s).number ** 2 for s in self.symbols]
         return np.array(each) * share
 
-    def amounts(self, densities: Floats) -> Floats:
+    def films(self, symbols: Sequence[str]) -> Floats:
+        """Return counts per electron and channel, lines and continuum, for one atom/m² of films.
+
+        Shape (symbols, channels); nothing absorbs them.
+        """
+        share = self.solid_angle / (4 * math.pi)
+        unit = continuum_spectrum(self.axis, self.detector)
+        each = [
+            line_spectrum(s, self.axis, self.detector) + unit * element(s).number ** 2
+            for s in symbols
+        ]
+        return np.array(each) * share
+
+    def amounts(self, densities: Floats, thickness: float | Floats | None = None) -> Floats:
         """Return what to multiply `units` by: atoms/m², lines weakened by self-absorption.
 
-        `densities` in atoms/m³, shape (n, elements); result of shape (n, 2 x elements).
+        `densities` in atoms/m³, shape (n, elements); result of shape (n, 2 x elements). `thickness`
+        (m, one or shape (n,)) is the slab's own where left out.
         """
-        areal = densities * self.thickness
-        leaves = self_absorption(densities, self.symbols, self.thickness, self.elevation)
+        through = self.thickness if thickness is None else thickness
+        areal = densities * np.asarray(through, float)[..., None]
+        leaves = self_absorption(densities, self.symbols, through, self.elevation)
         return np.concatenate([areal * leaves, areal], axis=1)

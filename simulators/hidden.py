@@ -11,6 +11,7 @@ from pydantic import TypeAdapter
 from simulators.draws import generator
 from simulators.drift import Creep, DriftPath, Face
 from simulators.faults import Fault
+from simulators.holder import Holder
 from simulators.specimen import Specimen, load_specimen
 from simulators.stem_settings import SimStemSettings
 from simulators.world import World
@@ -27,6 +28,7 @@ class Hidden:
     specimen: Specimen
     face: Face
     path: DriftPath
+    holder: Holder
 
 
 def settle(world: World, settings: SimStemSettings) -> Hidden:
@@ -51,6 +53,7 @@ def settle(world: World, settings: SimStemSettings) -> Hidden:
             "face": [specimen.upper_face(settings.interface), offset, tilt],
             "rate": [rate * math.cos(direction), rate * math.sin(direction)],
             "settling_time": settings.settling_time,
+            "holder": [settings.holder_temperature, settings.hold_time, settings.warming_time],
         }
         world.put("hidden", hidden)
     world.put("faults", _FAULTS.dump_python(settings.faults, mode="json"))
@@ -62,10 +65,14 @@ def hidden_of(kept: dict[str, object], faults: object) -> Hidden:
     face: Sequence[float] = TypeAdapter(tuple[float, ...]).validate_python(kept["face"])
     rate = TypeAdapter(tuple[float, float]).validate_python(kept["rate"])
     settling = TypeAdapter(float).validate_python(kept["settling_time"])
+    dewar = TypeAdapter(tuple[float, float, float]).validate_python(kept["holder"])
+    scheduled = _FAULTS.validate_python(faults)
+    holder = Holder(*dewar, scheduled)
     return Hidden(
         Specimen.model_validate(kept["specimen"]),
         Face(*face),
-        DriftPath(rate, settling, _FAULTS.validate_python(faults)),
+        DriftPath(rate, settling, scheduled, holder),
+        holder,
     )
 
 

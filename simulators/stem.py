@@ -32,21 +32,22 @@ from drivers.stem import (
     StemStatus,
 )
 from protocols.eds import ImageSettings
-from simulators import dark_field
 from simulators.beam import Beam
+from simulators.dose_map import DoseMap
 from simulators.draws import generator, key_of, picometres
 from simulators.drift import Creep
-from simulators.eds_physics import BEAM_ENERGY, Slab, fwhm
+from simulators.eds_physics import fwhm
+from simulators.emission import BEAM_ENERGY
 from simulators.faults import (
     DetectorTrip,
-    HolderWarms,
     LinkDrops,
     NanReading,
     ValveCloses,
     active,
 )
 from simulators.hidden import STAGE, Stage, settle
-from simulators.scene import Scene
+from simulators.lamella import lamella
+from simulators.pulses import PulseProcessor
 from simulators.stem_limits import Range
 from simulators.stem_settings import SimStemSettings
 from simulators.world import Effect, Place, World
@@ -69,10 +70,16 @@ STAGE_TOLERANCE = 10e-9
 class _Slice:
     """A part of an exposure that is over."""
 
+    exposure: int
+    """Number of the exposure in the ledger."""
     index: int
     seconds: float
+    begin: float
+    """World time at which the exposure began, s."""
     middle: float
-    """World time, s."""
+    """World time of this part's middle, s."""
+    earlier: float
+    """Electrons of the exposure's parts before this one."""
     electrons: float
     draws: np.random.Generator
 
@@ -94,27 +101,11 @@ class SimStem(Stem):
         self._beam = Beam(self._world, self._faults)
         self._stage = STAGE.validate_python(self._world.get("stage") or Stage())
         self._shift: tuple[float, float] = tuple(self._world.get("shift") or (0.0, 0.0))
-        self._scene = self._make_scene()
+        self._scene = lamella(self._hidden, settings, AXIS, self._world.seed)
+        self._doses = DoseMap(self._world, self._hidden.path)
+        self._pulses = PulseProcessor(settings.dead_time, settings.noise_rate, AXIS)
+        self._noise = self._pulses.noise()
         self._closed = False
-
-    def _make_scene(self) -> Scene:
-        settings = self._settings
-        slab = Slab(
-            self._hidden.specimen.elements,
-            settings.thickness,
-            settings.elevation,
-            settings.solid_angle,
-            settings.detector,
-            AXIS,
-        )
-        return Scene(
-            self._hidden.specimen,
-            slab,
-            self._hidden.face,
-            probe_size=settings.probe_size,
-            texture=dark_field.texture(generator(self._world.seed, "stem", "texture")),
-            contrast=settings.texture,
-        )
 
     def identity(self) -> Identity:
         """Return which instrument this is."""
@@ -140,10 +131,7 @@ class SimStem(Stem):
         """Return vacuum, valve, holder and stage as they are now; costs no dose."""
         t = self._answer()
         noise = generator(self._world.seed, "stem", "status", t).standard_normal(2)
-        holder = self._settings.holder_temperature
-        for fault in self._faults:
-            if isinstance(fault, HolderWarms):
-                holder = fault.temperature(holder, t)
+        holder = self._hidden.holder.temperature(t)
         lost = active(self._faults, NanReading, t)
         return StemStatus(
             column_pressure=self._settings.column_pressure * math.exp(0.03 * noise[0]),
@@ -228,7 +216,11 @@ class SimStem(Stem):
     def spectrum(
         self, area: Area, probe_current: float, dwell: float
     ) -> Generator[SpectrumBlock, None, Spectrum]:
-        """Count X-rays while the probe is rastered over `area` for `dwell` seconds."""
+        """Count X-rays while the probe is rastered over `area` for `dwell` seconds of beam.
+
+        A dose that was promised is kept: dead time makes the live time shorter, not the dwell
+        longer.
+        """
         self._range.check_current(probe_current)
         self._range.check_dwell(dwell)
         self._range.check_rectangle(area.x, area.y, area.along, area.across, area.angle)
@@ -244,24 +236,45 @@ class SimStem(Stem):
         if active(self._faults, DetectorTrip, self._answer()):
             raise InstrumentFaultError(_TRIPPED)
         counts = np.zeros(AXIS.channels, np.uint32)
-        electrons = 0.0
+        electrons, live = 0.0, []
         with closing(self._slices(key, dwell, probe_current, place, SPECTRUM_SLICE)) as slices:
             for part in slices:
                 if active(self._faults, DetectorTrip, self._world.now()):
                     raise InstrumentFaultError(_TRIPPED)
-                seen = self._count(part, place)
-                counts += seen
+                if not part.index:
+                    before = self._dose_before(part, place)
+                block = self._count(part, place, before)
+                counts += block.counts
                 electrons += part.electrons
-                yield SpectrumBlock(seen, part.seconds, part.seconds)
-        return Spectrum(counts, dwell, dwell, electrons)
+                live.append(block.live_time)
+                yield block
+        return Spectrum(counts, math.fsum(live), dwell, electrons)
 
-    def _count(self, part: _Slice, place: Place) -> npt.NDArray[Any]:
-        """Return the counts per channel of one slice of an exposure."""
+    def _dose_before(self, part: _Slice, place: Place) -> npt.NDArray[np.float64]:
+        """Return the dose (e/Å²) that the places of an exposure have had before it."""
+        self._doses.look(self._stage.creeps)
+        dx, dy = self._frame_on_specimen(part.begin)
+        x, y, *extent = place
+        places = self._scene.places(x + dx, y + dy, *extent)
+        return self._doses.before(*places, place[4], part.exposure)
+
+    def _count(self, part: _Slice, place: Place, before: npt.NDArray[np.float64]) -> SpectrumBlock:
+        """Return the counts of one slice of an exposure."""
         dx, dy = self._frame_on_specimen(part.middle)
         x, y, *extent = place
-        per_electron = self._scene.counts_per_electron(x + dx, y + dy, *extent)
-        seen = part.draws.poisson(per_electron * part.electrons)
-        return seen.astype(np.uint16 if seen.max() < 65536 else np.uint32)
+        area = math.prod(place[2:4]) * 1e20
+        per_electron = self._scene.counts_per_electron(
+            x + dx,
+            y + dy,
+            *extent,
+            before=before + part.earlier / area,
+            during=part.electrons / area,
+        )
+        pulses = per_electron * part.electrons
+        passed = self._pulses.passed(float(pulses.sum()), part.seconds)
+        seen = part.draws.poisson(pulses * passed + self._noise * part.seconds)
+        counts = seen.astype(np.uint16 if seen.max() < 65536 else np.uint32)
+        return SpectrumBlock(counts, self._pulses.live_time(counts, part.seconds), part.seconds)
 
     def _frame_on_specimen(self, t: float) -> tuple[float, float]:
         """Return what to add to a place of the frame for that of the specimen at `t`, m."""
@@ -281,6 +294,7 @@ class SimStem(Stem):
         self._answer()
         attempt = world.begun(key)
         exposure = self._beam.on(key, seconds, current, place)
+        earlier = 0.0
         try:
             for index in range(math.ceil(seconds / longest - 1e-9)):
                 start, end = index * longest, min((index + 1) * longest, seconds)
@@ -291,7 +305,9 @@ class SimStem(Stem):
                 electrons = self._beam.flow(end)
                 middle = round(exposure.begin + (start + end) / 2, 6)
                 draws = generator(world.seed, "stem", key, attempt, index)
-                yield _Slice(index, end - start, middle, electrons, draws)
+                number, began = exposure.number, exposure.begin
+                yield _Slice(number, index, end - start, began, middle, earlier, electrons, draws)
+                earlier += electrons
         finally:
             if self._beam.running is exposure:
                 if active(self._faults, LinkDrops, world.now()):
@@ -303,9 +319,10 @@ class SimStem(Stem):
         """Shift the scan by (dx, dy) metres from its zero."""
         self._range.check_shift(dx, dy)
         t = self._answer()
+        with self._world.at_once():
+            self._world.put("shift", (dx, dy))
+            self._world.commit(Effect(0, "", "shift", t, 0, 0, 0, (dx, dy, 0, 0, 0)))
         self._shift = (dx, dy)
-        self._world.put("shift", self._shift)
-        self._world.commit(Effect(0, "", "shift", t, 0, 0, 0, (dx, dy, 0, 0, 0)))
 
     def move_stage(self, x: float, y: float) -> Generator[None, None, None]:
         """Bring the place (x, y) of the specimen under the image's centre; the beam is blanked."""
@@ -339,8 +356,9 @@ class SimStem(Stem):
         missed_x, missed_y = self._draw_move("missed", self._settings.stage_error)
         true = (x + missed_x, y + missed_y)
         self._stage = replace(self._stage, read=(x, y), true=true)
-        self._world.put("stage", STAGE.dump_python(self._stage, mode="json"))
-        self._world.commit(Effect(0, "", "move", t, 0, 0, 0, (*true, 0, 0, 0)))
+        with self._world.at_once():
+            self._world.put("stage", STAGE.dump_python(self._stage, mode="json"))
+            self._world.commit(Effect(0, "", "move", t, 0, 0, 0, (*true, 0, 0, 0)))
 
     def _creep_on(self) -> None:
         """Have the specimen go on moving a little from where the stage has stopped."""

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -157,6 +157,21 @@ class World:
         )
         self.electrons = total
         self._saved = max(self._saved, effect.t)
+
+    @contextmanager
+    def at_once(self) -> Iterator[None]:
+        """Have all that is kept in this block be kept, or nothing of it."""
+        self._db.execute("BEGIN")
+        try:
+            yield
+        except BaseException:
+            self._db.execute("ROLLBACK")
+            raise
+        self._db.execute("COMMIT")
+
+    def effects_after(self, count: int) -> list[Effect]:
+        """Return the ledger's effects after the first `count`."""
+        return read_ledger(self._db, "id > ?", count)
 
     def begun(self, key: str | None = None) -> int:
         """Return how many exposures have begun: all of them, or those of one key."""

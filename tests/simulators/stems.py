@@ -25,6 +25,13 @@ STILL: dict[str, Any] = {
     "stage_error": 0.0,
 }
 """Settings of a specimen that lies straight and does not move."""
+IDEAL: dict[str, Any] = {
+    "damage": {"critical_dose": {}},
+    "contamination": 0.0,
+    "dead_time": 0.0,
+    "noise_rate": 0.0,
+}
+"""Settings of a specimen that the beam does not change, and a detector that misses nothing."""
 AREA = Area(x=0.0, y=0.0, along=1e-9, across=600e-9, angle=0.0)
 LIPON = Area(x=250e-9, y=0.0, along=1e-9, across=600e-9, angle=0.0)
 LITHIUM = Area(x=-250e-9, y=0.0, along=1e-9, across=600e-9, angle=0.0)

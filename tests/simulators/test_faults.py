@@ -32,7 +32,7 @@ PER_SECOND = CURRENT / ELEMENTARY_CHARGE
 
 
 def test_a_closed_valve_shows_and_no_electron_reaches_the_specimen() -> None:
-    stem = open_stem(faults=(ValveCloses(at=0.152, lasting=10.0),))
+    stem = open_stem(faults=(ValveCloses(at=0.152, lasting=10.0),), noise_rate=0.0)
     assert stem.status().valve_open
     blocks, spectrum = run_through(stem.spectrum(LIPON, CURRENT, 0.3))
     assert not stem.status().valve_open

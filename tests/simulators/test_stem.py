@@ -18,7 +18,16 @@ from simulators.eds_physics import channels
 from simulators.stem import AXIS, SimStem
 from simulators.stem_settings import SimStemSettings
 from simulators.truth import exposures, ledger, truth
-from tests.simulators.stems import AREA, LIPON, LITHIUM, PICTURE, STILL, open_stem, run_through
+from tests.simulators.stems import (
+    AREA,
+    IDEAL,
+    LIPON,
+    LITHIUM,
+    PICTURE,
+    STILL,
+    open_stem,
+    run_through,
+)
 
 CURRENT, DWELL = 100e-12, 0.18
 
@@ -53,7 +62,7 @@ def test_what_was_exposed_elsewhere_before_changes_nothing() -> None:
 
 
 def test_counts_are_poisson() -> None:
-    stem = open_stem(**STILL)
+    stem = open_stem(**STILL, **IDEAL)
     spectra = np.array([counts_of(stem, LIPON, 0.3) for _ in range(400)])
     totals = spectra.sum(axis=1)
     assert totals.var(ddof=1) / totals.mean() == pytest.approx(1, abs=0.25)
@@ -63,7 +72,7 @@ def test_counts_are_poisson() -> None:
 
 
 def test_the_mean_is_that_of_the_physics() -> None:
-    stem = open_stem(**STILL)
+    stem = open_stem(**STILL, **IDEAL)
     spectrum = sum(counts_of(stem, LIPON, 1.0) for _ in range(20))
     electrons = stem.electrons()
     expected = stem._scene.counts_per_electron(250e-9, 0, 1e-9, 600e-9, 0.0) * electrons

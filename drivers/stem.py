@@ -260,7 +260,10 @@ class Stem(Protocol):
     def spectrum(
         self, area: Area, probe_current: float, dwell: float
     ) -> Generator[SpectrumBlock, None, Spectrum]:
-        """Count X-rays while the probe is rastered over `area` for `dwell` seconds of live time.
+        """Count X-rays while the probe is rastered over `area` for `dwell` seconds.
+
+        The dwell is real time, so that the dose is as asked; the detector's live time is shorter by
+        its dead time.
 
         Yields:
             The counts since the last yield, at least once a second.

@@ -147,7 +147,7 @@ class EdsLineScan(Step):
     probe_current: Annotated[Amperes, Field(gt=0)]
     """Current in the probe while dwelling."""
     dwell: Annotated[Seconds, Field(gt=0)]
-    """Live time on each position."""
+    """Time of the beam on each position; the detector's live time is shorter by its dead time."""
     dose_limit: Annotated[ElectronsPerSquareAngstrom, Field(gt=0)]
     """Refuse, or stop, before any part of the line has received more than this."""
     watch: Annotated[tuple[Watch, ...], Field(min_length=1)]

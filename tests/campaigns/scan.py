@@ -84,7 +84,8 @@ class Kept:
     names: list[str]
     """Place of each position, in order."""
     counts: list[npt.NDArray[np.uint32]]
-    live: list[float]
+    beam: list[float]
+    """Seconds of beam whose counts were kept."""
     raw: dict[str, tuple[str, bytes | None]]
     """Place of each position that has an outcome: the row as it stands in the journal."""
     gaps: int
@@ -108,7 +109,7 @@ def kept(folder: Path) -> Kept:
     return Kept(
         names,
         [each.result.counts for each in done],
-        [each.result.live_time for each in done],
+        [each.result.real_time for each in done],
         raw,
         gaps,
         state,
@@ -165,14 +166,14 @@ def compare(folder: Path, reference: Path, before: Kept | None) -> list[str]:
         return [*wrong, "the positions differ though no image was taken again"]
     should = uninterrupted(folder)
     for index, (name, mine) in enumerate(zip(ours.names, ours.counts, strict=True)):
-        whole = ours.live[index] > theirs.live[index] - 1e-9
+        whole = ours.beam[index] > theirs.beam[index] - 1e-9
         others = [should[name]] if again else [should[name], theirs.counts[index]]
         for other in others:
             if whole and not np.array_equal(mine, other):
                 wrong.append(f"position {index} differs from the uninterrupted run")
             if mine.size and bool((mine > other).any()):
                 wrong.append(f"position {index} has counts that the uninterrupted run has not")
-    lost = sum(a < b - 1e-9 for a, b in zip(ours.live, theirs.live, strict=True))
+    lost = sum(a < b - 1e-9 for a, b in zip(ours.beam, theirs.beam, strict=True))
     if lost > ours.gaps or (again and not ours.gaps):
         wrong.append(f"{lost} positions lost data, the record tells of {ours.gaps} gaps")
     return wrong + _overdosed(folder)

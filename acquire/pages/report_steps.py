@@ -228,7 +228,7 @@ def _scan_facts(scan: ScanData, ruler: Ruler) -> Iterator[tuple[str, str]]:
     yield "lost", f"{lost} positions without data" if lost else "none"
     if scan.identity is None or not scan.identity.recorded:
         yield "probe current", CURRENT.suggest(step.probe_current)
-        yield "dwell", f"{TIME.suggest(step.dwell)} live time at each position"
+        yield "dwell", f"{TIME.suggest(step.dwell)} at each position"
         yield "dose at each position", f"{step.dose:.4g} e/Å²"
     yield "beam energy", f"{setup.beam_energy / 1e3:g} keV"
     axis = setup.energy_axis

@@ -88,14 +88,16 @@ class OnsetDetector:
     """Splits that can still be the best: (point, S, W, S ln(S/W)) from left to right."""
 
     def __post_init__(self) -> None:
-        self.threshold = onset_threshold(self.average_run_length)
+        self.threshold = self._threshold = onset_threshold(self.average_run_length)
 
-    def update(self, count: int, exposure: float = 1.0) -> Evidence | None:
+    def update(self, count: int, exposure: float = 1.0, *, scatter: float = 1.0) -> Evidence | None:
         """Take the counts of the next point; return the evidence if it reveals an onset.
 
         `exposure` is what the expected background is proportional to, such as live time; a gap
-        has none.
+        has none. Where exposures are estimates, `scatter` is by how much they make the counts'
+        variance about the expected ones larger, and with it the threshold.
         """
+        self.threshold = max(scatter, 1.0) * self._threshold
         if not (math.isfinite(exposure) and exposure >= 0 and count >= 0):
             raise ValueError(f"count {count}, exposure {exposure}: neither can be negative or NaN")
         if exposure == 0:

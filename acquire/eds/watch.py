@@ -1,38 +1,26 @@
 """Watching a line scan's spectra, position by position: which elements appear, and where.
 
-Each element has a window of channels around its line. Its counts go to an `OnsetDetector` with the
-live time as exposure, so a position with less live time, or none, neither hides nor makes an onset.
+Each element has a window of channels around its line. Its counts go to an `OnsetDetector` with an
+exposure, so a position with less live time, or none, neither hides nor makes an onset.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TypedDict
 
 import numpy as np
 import numpy.typing as npt
 
+from acquire.eds.background import BackgroundWatch, seen_elements
 from acquire.eds.onset import CONFIDENCE, OnsetDetector, best_step
+from acquire.eds.windows import stands_out, window_of
 from acquire.flags import Flag
-from drivers.stem import EnergyAxis, Spectrum, StemSetup
+from drivers.stem import Spectrum, StemSetup
 from protocols.eds import Watch
-from protocols.errors import InputError
 
-FANO_FACTOR = 0.12
-"""Of silicon. Source: reference/xps-and-eds.md 5."""
-ELECTRON_HOLE_PAIR_EV = 3.64
-"""Energy per electron-hole pair in silicon. Source: reference/xps-and-eds.md 5."""
-MN_KA_EV = 5895.0
-"""At which detectors state their resolution."""
-CURVATURE = 0.2
-"""How much the background under a line may exceed the straight line through its sides, relative.
-
-The yield of bremsstrahlung and the detector's efficiency bend by less within two line widths."""
 RISES_FROM = "rises from a level present from the first point"
-CRUDE = "of the counts in the line's window, background included; crude for a gradual rise"
-"""What the interval is of, and is not: where the background itself rises, so do the counts."""
+CRUDE = "interval crude for a gradual rise; positions up to the flag only"
 
 
 class Found(TypedDict):
@@ -51,83 +39,12 @@ class Missing(TypedDict):
     none: str
 
 
-def line_width(energy: float, resolution: float) -> float:
-    """Return the full width at half maximum (eV) of a line at `energy` (eV).
-
-    FWHM^2 = noise^2 + 2.355^2 * 0.12 * 3.64 eV * E, the noise from `resolution`, the width at
-    Mn Ka. Source: reference/xps-and-eds.md 5.
-    """
-    per_ev = 8 * math.log(2) * FANO_FACTOR * ELECTRON_HOLE_PAIR_EV
-    noise = max(resolution**2 - per_ev * MN_KA_EV, 0.0)
-    return math.sqrt(noise + per_ev * energy)
-
-
-def channels_between(axis: EnergyAxis, low: float, high: float) -> slice:
-    """Return the channels whose centres lie in [low, high) eV and on the axis."""
-    first = math.ceil((low - axis.offset) / axis.scale)
-    end = math.ceil((high - axis.offset) / axis.scale)
-    return slice(min(max(first, 0), axis.channels), min(max(end, 0), axis.channels))
-
-
-@dataclass(frozen=True)
-class Window:
-    """The channels that belong to an element's line."""
-
-    counted: slice
-    """One width on either side of the line: what is counted."""
-    core: slice
-    """Half a width on either side: what is compared with the sides."""
-    sides: tuple[slice, ...]
-    """From 1 to 1.5 widths below and above; a side that is off the axis is left out."""
-
-
-def window_of(watch: Watch, setup: StemSetup) -> Window:
-    """Return the channels of an element's line.
-
-    Raises:
-        InputError: the line is not on the detector's energy axis.
-    """
-    axis, energy = setup.energy_axis, watch.energy
-    width = line_width(energy, setup.resolution)
-    last = axis.offset + (axis.channels - 1) * axis.scale
-    if not axis.offset <= energy - width < energy + width <= last:
-        raise InputError(
-            f"watch: {watch.element}: its line {watch.xray_line} at {energy:g} eV is not within "
-            f"the energy axis of {axis.offset:g} to {last:g} eV; watch another line or element, or "
-            "record with another energy range"
-        )
-    sides = (
-        channels_between(axis, energy - 1.5 * width, energy - width),
-        channels_between(axis, energy + width, energy + 1.5 * width),
-    )
-    return Window(
-        channels_between(axis, energy - width, energy + width),
-        channels_between(axis, energy - width / 2, energy + width / 2),
-        tuple(side for side in sides if side.stop > side.start),
-    )
-
-
-def stands_out(window: Window, spectrum: npt.NDArray[np.float64], risk: float) -> bool:
-    """Return whether a summed spectrum has the line on top of what its sides say.
-
-    If it has not, the counts of the core are binomial in those of core and sides together, in
-    proportion to their channels, the core's counted `CURVATURE` more. True where chance would do
-    that with a probability below `risk`.
-    """
-    from scipy.special import bdtrc  # of scipy.stats.binom, without its 0.4 s of import
-
-    core = int(spectrum[window.core].sum())
-    beside = int(sum(spectrum[side].sum() for side in window.sides))
-    channels = sum(side.stop - side.start for side in window.sides)
-    if not channels:
-        return False
-    expected = (1 + CURVATURE) * (window.core.stop - window.core.start)
-    chance = bdtrc(core - 1, core + beside, expected / (expected + channels))
-    return bool((chance if core > 0 else 1.0) < risk)
-
-
 class EdsWatch:
     """Watches the elements of a line scan; spectra in, flags out.
+
+    An element that is not there at the beginning is compared with the background that its spectra
+    make expected (`background`), so that a rise of the continuum is no onset; one that is there
+    with its own level per live time.
 
     `average_run_length` is in positions without an onset between two false flags, for all elements
     together: each of n detectors gets n times as much.
@@ -154,7 +71,12 @@ class EdsWatch:
         """All that were raised so far."""
         self.present: set[str] = set()
         """Elements that are there from the first point."""
-        self._background = np.zeros(setup.energy_axis.channels)
+        self._watched = tuple(watch)
+        self._setup = setup
+        self._times: list[float] = []
+        self._held: list[Spectrum] = []
+        """Spectra of the background points, until the lines that are there are known."""
+        self._background: BackgroundWatch | None = None
 
     def update(self, index: int, position: float, spectrum: Spectrum) -> list[Flag]:
         """Take the spectrum at `position` (m along the line); return the flags it raises.
@@ -163,32 +85,75 @@ class EdsWatch:
         """
         self.positions.append(position)
         gap = spectrum.live_time <= 0 or spectrum.counts.size == 0
+        self._times.append(0.0 if gap else spectrum.live_time)
+        if self._background is not None:
+            raised = self._watch(index, spectrum, self._background)
+        else:
+            raised = self._set_level(index, spectrum)
+        self.flags += raised
+        return raised
+
+    def _watch(self, index: int, spectrum: Spectrum, background: BackgroundWatch) -> list[Flag]:
+        """Give each element's counts to its detector, with the expected background as exposure."""
+        gap = spectrum.live_time <= 0 or spectrum.counts.size == 0
         live_time = 0.0 if gap else spectrum.live_time
+        expected = background.update(spectrum.counts, live_time)
         raised = []
         for element, detector in self._detectors.items():
             counted = self.windows[element].counted
             counts = 0 if gap else int(spectrum.counts[counted].sum(dtype=np.int64))
             before = detector.raised
-            evidence = detector.update(counts, live_time)
+            if element in self.present:  # its counts are its own, not the background's
+                evidence = detector.update(counts, live_time)
+            else:
+                scatter = background.spread(element)
+                evidence = detector.update(counts, expected[element], scatter=scatter)
             if evidence is not None and before is None:
                 raised.append(self._onset(element, index))
-        if not gap:
-            raised += self._set_level(index, spectrum)
-        self.flags += raised
         return raised
+
+    def _set_level(self, index: int, spectrum: Spectrum) -> list[Flag]:
+        """Hold the background points; at the last one say what is there already."""
+        self._held.append(spectrum)
+        measured = [each for each in self._held if each.live_time > 0 and each.counts.size]
+        if len(measured) < self.background_points:
+            return []
+        total = np.sum([each.counts for each in measured], axis=0, dtype=float)
+        self._background = BackgroundWatch(
+            self._setup,
+            {element: window.counted for element, window in self.windows.items()},
+            {each.element: each.energy for each in self._watched},
+            neighbours=seen_elements(self._setup, total),
+        )
+        risk = self.background_points / self._run_length  # as rare as a false onset
+        present = [e for e in self.elements if stands_out(self.windows[e], total, risk)]
+        self.present |= set(present)
+        held, self._held = self._held, []
+        for each in held:
+            self._watch(index, each, self._background)
+        return [self._present(element, index) for element in present]
+
+    def _present(self, element: str, index: int) -> Flag:
+        place = {"position_m": None, "interval_m": None, "raised_position_m": self.positions[-1]}
+        note = f"there in the first {self.background_points} positions together"
+        return Flag("present", element, index, place, note=note)
 
     @property
     def counts(self) -> dict[str, npt.NDArray[np.int64]]:
         """Counts in each element's window, shape (positions,); 0 in a gap."""
+        held = {
+            element: [int(each.counts[window.counted].sum(dtype=np.int64)) for each in self._held]
+            for element, window in self.windows.items()
+        }
         return {
-            element: np.array(detector.counts, np.int64)
+            element: np.array([*detector.counts, *held[element]], np.int64)
             for element, detector in self._detectors.items()
         }
 
     @property
     def live_time(self) -> npt.NDArray[np.float64]:
         """Live time of each position in seconds, shape (positions,); 0 in a gap."""
-        return np.array(self._detectors[self.elements[0]].exposures, float)
+        return np.array(self._times)
 
     @property
     def rates(self) -> dict[str, npt.NDArray[np.float64]]:
@@ -218,28 +183,6 @@ class EdsWatch:
             if found[first][1] < found[second][0]
         ]
         return ", ".join(claims) or "undecided"
-
-    def _set_level(self, index: int, spectrum: Spectrum) -> list[Flag]:
-        """Sum up the background points; at the last one say what is there already."""
-        measured = self._detectors[self.elements[0]].measured
-        if measured > self.background_points:
-            return []
-        self._background += spectrum.counts
-        if measured < self.background_points:
-            return []
-        risk = self.background_points / self._run_length  # as rare as a false onset
-        flags = []
-        for element in self.elements:
-            if stands_out(self.windows[element], self._background, risk):
-                self.present.add(element)
-                place = {
-                    "position_m": None,
-                    "interval_m": None,
-                    "raised_position_m": self.positions[-1],
-                }
-                note = f"there in the first {self.background_points} positions together"
-                flags.append(Flag("present", element, index, place, note=note))
-        return flags
 
     def _onset(self, element: str, index: int) -> Flag:
         """Return the flag of the onset that the element's detector has just raised."""
@@ -283,7 +226,7 @@ class EdsWatch:
                 }
         if element in self.present:
             return {"none": "present from the first point"}
-        measured = self._detectors[element].measured
+        measured = sum(time > 0 for time in self._times)
         if measured <= self.background_points:
             return {
                 "none": f"only {measured} positions with live time; "

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from acquire.eds.scan_data import Positions, ScanData
-from acquire.eds.watch import window_of
+from acquire.eds.windows import window_of
 from drivers.errors import InputError
 from protocols.eds import Watch
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from acquire.eds.watch import EdsWatch, line_width, window_of
+from acquire.eds.watch import EdsWatch
+from acquire.eds.windows import line_width, window_of
 from acquire.flags import Flag
 from drivers.stem import EnergyAxis, Spectrum, StemSetup
 from protocols.eds import Watch

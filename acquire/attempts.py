@@ -125,10 +125,10 @@ class Attempts:
         """
         action = call.action
         self._gate.check(call.name, arguments, self.step, running=False)
-        spends = action.spends(*arguments) if action.spends else ()
-        self._budgets.reserve((entry, n), spends)
         trial = Trial(call, entry, n, arguments, call.meter())
         self._reconcile(trial)
+        spends = action.spends(*arguments) if action.spends else ()
+        self._budgets.reserve(trial.key, spends)
         request = call.request if arguments is call.arguments else canonical(list(arguments))
         rows = [spend_row(spend) for spend in spends]
         self._journal.add_attempt(entry, n, request, trial.meter, rows, self._stamp())

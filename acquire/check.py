@@ -9,11 +9,9 @@ from typing import Any
 from acquire.procedures import procedure_of
 from drivers.lab import Lab
 from drivers.stem import StemLimits
-from protocols.eds import EdsLineScan, StemImage
+from protocols.eds import DOSE, EdsLineScan, StemImage
 from protocols.loader import LoadedProtocol
 from protocols.model import Refine
-
-DOSE = "dose_e_per_angstrom2"
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,6 @@ from drivers.clock import wall_seconds
 
 LOOK_EVERY = 0.05
 """Wall seconds between two looks into the inbox."""
-COMMANDS = ("pause", "stop", "skip", "resume")
 
 
 @dataclass(frozen=True)

@@ -18,9 +18,6 @@ from typing import Protocol
 class Clock(Protocol):
     """Durations from `now` are monotonic seconds; stamps are UTC."""
 
-    jumps: bool
-    """True where waiting costs no wall time."""
-
     def now(self) -> float:
         """Return seconds since the clock's beginning; never goes back."""
         ...
@@ -36,8 +33,6 @@ class Clock(Protocol):
 
 class RealClock:
     """The computer's own time."""
-
-    jumps = False
 
     def now(self) -> float:
         """Return seconds of the computer's monotonic clock."""
@@ -55,8 +50,6 @@ class RealClock:
 
 class ScaledClock:
     """The computer's time, faster: `factor` seconds pass in each real one."""
-
-    jumps = False
 
     def __init__(
         self, factor: float, start: float = 0.0, start_utc: datetime | None = None
@@ -89,8 +82,6 @@ class JumpingClock:
     A thread that uses it without registering counts as the only one: its sleeps jump at once.
     Threads that share one night each hold `registered()` around their work.
     """
-
-    jumps = True
 
     def __init__(self, start: float = 0.0, start_utc: datetime | None = None) -> None:
         """Begin at `start` seconds and at `start_utc` (the computer's now, if None)."""

@@ -16,13 +16,12 @@ import numpy.typing as npt
 
 from drivers.action import Remainder, Spend, action
 from drivers.lab import Identity
-from protocols.eds import ImageSettings
+from protocols.eds import DOSE, ImageSettings
 from protocols.model import Written
 from protocols.units import (
     ELEMENTARY_CHARGE,
     Amperes,
     Kelvin,
-    Metres,
     Pascals,
     Seconds,
     electrons_per_square_angstrom,
@@ -156,31 +155,29 @@ class StemLimits(Written):
     """No beam above this pressure."""
     holder_temperature_max: Kelvin = 108.15
     """No beam above this holder temperature (-165 degC); a room-temperature lab sets its own."""
-    drift_shift_max: Metres = 100e-9
-    """Stop when the specimen has moved further than this since the survey."""
     reading_age_max: Seconds = 2.0
     """A reading of the instrument's state older than this is no reading."""
 
 
 def _spectrum_spends(area: Area, probe_current: float, dwell: float) -> Sequence[Spend]:
     dose = electrons_per_square_angstrom(probe_current, dwell, area.square_metres)
-    return (Spend("dose_e_per_angstrom2", dose, area.place),)
+    return (Spend(DOSE, dose, area.place),)
 
 
 def _spectrum_spent(
     electrons: float, area: Area, probe_current: float, dwell: float
 ) -> Sequence[Spend]:
-    return (Spend("dose_e_per_angstrom2", electrons / (area.square_metres * 1e20), area.place),)
+    return (Spend(DOSE, electrons / (area.square_metres * 1e20), area.place),)
 
 
 def _image_spends(settings: ImageSettings, x: float, y: float) -> Sequence[Spend]:
     place = (x, y, settings.field, settings.field, 0.0)
-    return (Spend("dose_e_per_angstrom2", settings.dose, place),)
+    return (Spend(DOSE, settings.dose, place),)
 
 
 def _image_spent(electrons: float, settings: ImageSettings, x: float, y: float) -> Sequence[Spend]:
     place = (x, y, settings.field, settings.field, 0.0)
-    return (Spend("dose_e_per_angstrom2", electrons / (settings.field**2 * 1e20), place),)
+    return (Spend(DOSE, electrons / (settings.field**2 * 1e20), place),)
 
 
 def _spectrum_rest(arguments: tuple[Any, ...], electrons: float) -> tuple[Any, ...] | None:

@@ -21,6 +21,9 @@ from protocols.units import (
 )
 from protocols.xray_lines import check_element, line_energy
 
+DOSE = "dose_e_per_angstrom2"
+"""Name of the budget of electron dose, and of its key in results."""
+
 
 def _wrong(message: str) -> PydanticCustomError:
     return PydanticCustomError("protocol", "{message}", {"message": message})
@@ -194,7 +197,7 @@ class EdsLineScan(Step):
     @property
     def budgets(self) -> dict[str, float]:
         """The dose that any part of the specimen may receive."""
-        return {"dose_e_per_angstrom2": self.dose_limit}
+        return {DOSE: self.dose_limit}
 
     @property
     def pitch(self) -> float:
@@ -224,4 +227,4 @@ class StemImage(Step):
     @property
     def budgets(self) -> dict[str, float]:
         """The dose that any part of the specimen may receive."""
-        return {"dose_e_per_angstrom2": self.dose_limit}
+        return {DOSE: self.dose_limit}

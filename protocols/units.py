@@ -57,7 +57,6 @@ class Dimension:
 TIME = Dimension("second", "200 ms", "s")
 LENGTH = Dimension("metre", "50 nm", "m")
 CURRENT = Dimension("ampere", "100 pA", "A")
-VOLTAGE = Dimension("volt", "200 kV", "V")
 TEMPERATURE = Dimension("kelvin", "-170 degC")
 PRESSURE = Dimension("pascal", "1e-5 Pa")
 ANGLE = Dimension("radian", "15 deg")
@@ -161,7 +160,6 @@ def closest(word: str, known: list[str]) -> str:
 Seconds = Annotated[float, *quantity(TIME)]
 Metres = Annotated[float, *quantity(LENGTH)]
 Amperes = Annotated[float, *quantity(CURRENT)]
-Volts = Annotated[float, *quantity(VOLTAGE)]
 Kelvin = Annotated[float, *quantity(TEMPERATURE)]
 Pascals = Annotated[float, *quantity(PRESSURE)]
 Radians = Annotated[float, *quantity(ANGLE)]

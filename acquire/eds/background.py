@@ -27,7 +27,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import ValidationError
 
-from acquire.eds.windows import line_width, stands_out, window_of
+from acquire.eds.windows import channels_between, line_width, stands_out, window_of
 from drivers.stem import EnergyAxis, StemSetup
 from protocols.eds import Watch
 from protocols.errors import InputError
@@ -109,18 +109,16 @@ class BackgroundWatch:
         neighbours: Sequence[str] = (),
     ) -> None:
         self._free = np.flatnonzero(line_free(setup, [*windows, *neighbours]))
-        axis = setup.energy_axis
         self._beside = {
-            name: _slice(axis, energy, line_width(energy, setup.resolution))
-            for name, energy in MEASURED_NEIGHBOURS.items()
+            name: _half_width(setup, energy) for name, energy in MEASURED_NEIGHBOURS.items()
         }
         self._windows = {
             element: _Window(channels, _tails(setup, channels, energies[element]))
             for element, channels in windows.items()
         }
         self._names = [*windows, *(f"beside {name}" for name in self._beside)]
-        self._slices = [*windows.values(), *self._beside.values()]
-        self._edges = np.array([(each.start, each.stop) for each in self._slices])
+        slices = [*windows.values(), *self._beside.values()]
+        self._edges = np.array([(each.start, each.stop) for each in slices])
         self._recent: deque[tuple[float, Floats, float]] = deque()
         self._recent_free = 0.0
         self._sum = np.zeros(len(self._names))
@@ -129,14 +127,11 @@ class BackgroundWatch:
 
     def update(self, counts: npt.NDArray[np.generic], live_time: float) -> dict[str, float]:
         """Take a position's spectrum; return each element's exposure, 0 in a gap."""
-        gap = live_time <= 0 or counts.size == 0
-        free, counted = 0.0, np.zeros(len(self._names))
-        if not gap:
-            free = float(counts[self._free].sum(dtype=np.int64))
-            running = np.concatenate([[0], np.cumsum(counts, dtype=np.int64)])
-            counted = (running[self._edges[:, 1]] - running[self._edges[:, 0]]).astype(float)
-        if gap:
+        if live_time <= 0 or counts.size == 0:
             return dict.fromkeys(self._windows, 0.0)
+        free = float(counts[self._free].sum(dtype=np.int64))
+        running = np.concatenate([[0], np.cumsum(counts, dtype=np.int64)])
+        counted = (running[self._edges[:, 1]] - running[self._edges[:, 0]]).astype(float)
         self._remember(free, counted, live_time)
         time = math.fsum(each[2] for each in self._recent)
         near = np.sum([each[1] for each in self._recent], axis=0)
@@ -181,11 +176,10 @@ class BackgroundWatch:
         return max(float(rho), 0.2 * float(guess))
 
 
-def _slice(axis: EnergyAxis, energy: float, width: float) -> slice:
+def _half_width(setup: StemSetup, energy: float) -> slice:
     """Return the channels within half a width of a line."""
-    first = math.ceil((energy - width / 2 - axis.offset) / axis.scale)
-    end = math.ceil((energy + width / 2 - axis.offset) / axis.scale)
-    return slice(min(max(first, 0), axis.channels), min(max(end, 0), axis.channels))
+    half = line_width(energy, setup.resolution) / 2
+    return channels_between(setup.energy_axis, energy - half, energy + half)
 
 
 def _tails(setup: StemSetup, channels: slice, energy: float) -> dict[str, float]:

@@ -10,10 +10,9 @@ from acquire.eds.watch import EdsWatch
 from acquire.flags import Flag
 from acquire.run import Run
 from drivers.stem import Area, Image, Spectrum, Stem, StemSetup
-from protocols.eds import EdsLineScan
+from protocols.eds import DOSE, EdsLineScan
 from protocols.model import FlagPolicy, Refine, StopAfter
 
-DOSE = "dose_e_per_angstrom2"
 REFUSALS_IN_A_ROW = 3
 """Drift measurements refused one after the other before the run stops rather than go on blind."""
 

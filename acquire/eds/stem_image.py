@@ -6,7 +6,7 @@ from typing import Any
 
 from acquire.run import Run
 from drivers.stem import Stem
-from protocols.eds import StemImage
+from protocols.eds import DOSE, StemImage
 
 
 def stem_image(step: StemImage, stem: Stem, run: Run) -> dict[str, Any]:
@@ -17,5 +17,5 @@ def stem_image(step: StemImage, stem: Stem, run: Run) -> dict[str, Any]:
     return {
         "pixel_size_m": image.pixel_size,
         "pixels": [rows, columns],
-        "dose_e_per_angstrom2": run.spent("dose_e_per_angstrom2"),
+        DOSE: run.spent(DOSE),
     }

@@ -12,9 +12,8 @@ from acquire.pages.charts import Onset, Profile, Ruler, profile, ruler_for, usua
 from acquire.pages.survey_chart import Survey, survey
 from acquire.record import RunRecord, StepRecord
 from drivers.stem import Image
+from protocols.eds import DOSE
 from protocols.units import CURRENT, LENGTH, TIME
-
-DOSE = "dose_e_per_angstrom2"
 
 
 @dataclass(frozen=True)

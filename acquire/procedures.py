@@ -1,39 +1,65 @@
-"""Which procedure does which kind of step, and with which instruments."""
+"""Which procedure does which kind of step, with which instruments, and what goes with it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from pkgutil import resolve_name
+from typing import TYPE_CHECKING, Any
 
+from acquire.plan import StepPlan
 from protocols.model import Step
+
+if TYPE_CHECKING:
+    from acquire.record import RunRecord, StepRecord
 
 
 @dataclass(frozen=True)
 class Procedure:
-    """How a kind of step is done."""
+    """How a kind of step is done; each part is named `module:function` and imported when used."""
 
     roles: tuple[str, ...]
     """The instruments it needs, in the order of its arguments."""
-    load: Callable[[], Callable[..., dict[str, Any]]]
-    """Imports and returns the procedure: (step, *drivers, run) -> result."""
+    do: str
+    """The procedure: (step, *drivers, run) -> result."""
+    plan: str
+    """What it would do: (index, step, limits by role) -> StepPlan."""
+    page: str
+    """The report's part: (record, step, view) -> StepPage."""
+    views: str | None = None
+    """Writes the files that show its data: (record, step) -> paths."""
 
+    def load(self) -> Callable[..., dict[str, Any]]:
+        """Return the procedure."""
+        found: Callable[..., dict[str, Any]] = resolve_name(self.do)
+        return found
 
-def _line_scan() -> Callable[..., dict[str, Any]]:
-    from acquire.eds.line_scan import line_scan
+    def planned(self, index: int, step: Step, limits: Mapping[str, Any]) -> StepPlan:
+        """Return what the step would do."""
+        made: StepPlan = resolve_name(self.plan)(index, step, limits)
+        return made
 
-    return line_scan
-
-
-def _stem_image() -> Callable[..., dict[str, Any]]:
-    from acquire.eds.stem_image import stem_image
-
-    return stem_image
+    def write_views(self, record: RunRecord, step: StepRecord) -> Iterator[Path]:
+        """Write the files that show the step's data; yield their paths."""
+        if self.views is not None:
+            yield from resolve_name(self.views)(record, step)
 
 
 PROCEDURES: Mapping[str, Procedure] = {
-    "eds_line_scan": Procedure(("stem",), _line_scan),
-    "stem_image": Procedure(("stem",), _stem_image),
+    "eds_line_scan": Procedure(
+        ("stem",),
+        do="acquire.eds.line_scan:line_scan",
+        plan="acquire.eds.plan:line_scan_plan",
+        page="acquire.pages.line_scan:line_scan_page",
+        views="acquire.eds.view:line_scan_views",
+    ),
+    "stem_image": Procedure(
+        ("stem",),
+        do="acquire.eds.stem_image:stem_image",
+        plan="acquire.eds.plan:image_plan",
+        page="acquire.pages.stem_image:image_page",
+    ),
 }
 
 

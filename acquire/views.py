@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from acquire.files import PART, whole
+from acquire.files import PART
 from acquire.record import RunRecord
 from drivers.clock import wall_seconds
 
@@ -75,18 +75,8 @@ def rebuild(folder: Path) -> list[Path]:
 
 
 def _views_of(record: RunRecord) -> Iterator[Path]:
-    from acquire.eds.scan_data import KIND, read_scan
-    from acquire.eds.view import write_hspy
+    from acquire.procedures import PROCEDURES
 
     for step in record.steps():
-        scan = read_scan(record, step) if step.kind == KIND else None
-        if scan is None:
-            continue
-        stem = f"{step.index:02d}-{step.kind.replace('_', '-')}"
-        parts = ((scan.main, "", False), (scan.refined, "-refined", True))
-        for positions, suffix, refined in parts:
-            if len(positions.distance):
-                path = record.folder / "data" / f"{stem}{suffix}.hspy"
-                with whole(path) as part:
-                    write_hspy(part, scan, record.meta, refined=refined)
-                yield path
+        if step.kind in PROCEDURES:
+            yield from PROCEDURES[step.kind].write_views(record, step)

@@ -9,7 +9,7 @@ are zeros).
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -17,7 +17,9 @@ from typing import Any
 
 import numpy as np
 
-from acquire.eds.scan_data import Positions, ScanData
+from acquire.eds.scan_data import Positions, ScanData, read_scan
+from acquire.files import whole
+from acquire.record import RunRecord, StepRecord
 
 COMPRESSION = 1
 """gzip level: counts are mostly zeros, more effort gains little."""
@@ -25,6 +27,20 @@ CHUNK = 32
 """Positions in one chunk: a reader that loads lazily decompresses these together."""
 
 Tree = dict[str, Any]
+
+
+def line_scan_views(record: RunRecord, step: StepRecord) -> Iterator[Path]:
+    """Write the pass of a line scan, and what was measured after it; yield the paths."""
+    scan = read_scan(record, step)
+    if scan is None:
+        return
+    stem = f"{step.index:02d}-{step.kind.replace('_', '-')}"
+    for positions, suffix, refined in ((scan.main, "", False), (scan.refined, "-refined", True)):
+        if len(positions.distance):
+            path = record.folder / "data" / f"{stem}{suffix}.hspy"
+            with whole(path) as part:
+                write_hspy(part, scan, record.meta, refined=refined)
+            yield path
 
 
 def write_hspy(path: Path, scan: ScanData, meta: Mapping[str, str], *, refined: bool) -> None:

@@ -12,7 +12,8 @@ from datetime import datetime
 from pathlib import Path
 
 from acquire.files import whole
-from acquire.pages.report_steps import StepPage, step_pages
+from acquire.pages.report_steps import step_pages
+from acquire.pages.step_page import StepPage
 from acquire.record import RunRecord
 from acquire.show import show
 from drivers.clock import Clock, RealClock

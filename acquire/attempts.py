@@ -6,9 +6,9 @@ read, and the journal says how it ended.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from acquire.budgets import Budgets, spend_of, spend_row
@@ -17,7 +17,7 @@ from acquire.gate import Gate
 from acquire.journal import Journal
 from acquire.operator import Inbox
 from acquire.rows import Attempt, Stamp, pack_row
-from drivers.action import Action, action_of
+from drivers.action import Action, Spend, action_of
 from drivers.clock import wall_seconds
 from drivers.codec import canonical, pack
 from drivers.errors import BudgetError, LiftlineError
@@ -101,7 +101,7 @@ class Attempts:
     def enter(self, step: Step) -> None:
         """Take the limits of a step."""
         self.step = step
-        self._budgets.allow(step.budgets)
+        self._budgets.allow(step.budgets, given_up=bool(step.gives_up))
 
     def spent(self) -> Mapping[str, Mapping[str, float | None]]:
         """Return what the run has spent beside the limits of the present step."""
@@ -127,7 +127,7 @@ class Attempts:
         self._gate.check(call.name, arguments, self.step, running=False)
         trial = Trial(call, entry, n, arguments, call.meter())
         self._reconcile(trial)
-        spends = action.spends(*arguments) if action.spends else ()
+        spends = self._marked(call, action.spends(*arguments) if action.spends else ())
         self._budgets.reserve(trial.key, spends)
         request = call.request if arguments is call.arguments else canonical(list(arguments))
         rows = [spend_row(spend) for spend in spends]
@@ -237,9 +237,15 @@ class Attempts:
     ) -> None:
         """Write that the meter advanced by `advance` in this attempt."""
         assert call.action.spent is not None
-        spent = call.action.spent(advance, *arguments)
+        spent = self._marked(call, call.action.spent(advance, *arguments))
         self._budgets.settle((entry, n), spent)
         self._journal.settle(entry, n, advance, [spend_row(spend) for spend in spent])
+
+    def _marked(self, call: Call, spends: Sequence[Spend]) -> Sequence[Spend]:
+        """Return what an action spends, marked where the step gives its place up."""
+        if self.step is None or call.name not in self.step.gives_up:
+            return spends
+        return [replace(spend, given_up=True) for spend in spends]
 
     def _abandon(self, trial: Trial, error: BaseException) -> None:
         """Leave a failed attempt safe and its end written, whatever else fails on the way."""

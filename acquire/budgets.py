@@ -1,7 +1,9 @@
 """Budgets: what a step may spend, counted with the worst case while an action runs.
 
 A dose has a place. It counts where exposures overlap, so the peak is looked for on a grid inside
-the new rectangle and at the centres of earlier ones that lie in it.
+the new rectangle and at the centres of earlier ones that lie in it. A place that a step has given
+up on purpose does not count against a larger exposure that only takes it in, such as an image; one
+that is no larger is refused there as anywhere.
 """
 
 from __future__ import annotations
@@ -30,7 +32,7 @@ class _Places:
     def __init__(self) -> None:
         import numpy as np
 
-        self._rows: npt.NDArray[np.float64] = np.zeros((64, 6))
+        self._rows: npt.NDArray[np.float64] = np.zeros((64, 7))
         self._count = 0
 
     def add(self, spend: Spend) -> int:
@@ -40,7 +42,7 @@ class _Places:
         assert spend.place is not None
         if self._count == len(self._rows):
             self._rows = np.concatenate([self._rows, np.zeros_like(self._rows)])
-        self._rows[self._count] = (*spend.place, spend.amount)
+        self._rows[self._count] = (*spend.place, spend.amount, spend.given_up)
         self._count += 1
         return self._count - 1
 
@@ -61,6 +63,7 @@ class _Places:
         u, v = (axis.ravel() for axis in np.meshgrid(side * along, side * across))
         cos, sin = np.cos(angle), np.sin(angle)
         points = np.stack([x + u * cos - v * sin, y + u * sin + v * cos], axis=1)
+        rows = rows[(rows[:, 6] == 0) | (rows[:, 2] * rows[:, 3] >= along * across)]
         own = np.array([[x, y, along, across, angle, 1.0]])
         centres = rows[:, :2][_sum_at(rows[:, :2], own) > 0]
         points = np.concatenate([points, centres])
@@ -73,11 +76,12 @@ class _Places:
         far = np.hypot(rows[:, 0] - x, rows[:, 1] - y)
         return rows[far <= (np.hypot(rows[:, 2], rows[:, 3]) + reach) / 2]
 
-    def largest(self) -> float:
-        """Return the largest amount anywhere."""
+    def largest(self, *, given_up: bool) -> float:
+        """Return the largest amount anywhere, or anywhere but in places that are given up."""
         import numpy as np
 
         rows = self._rows[: self._count]
+        rows = rows if given_up else rows[rows[:, 6] == 0]
         if not len(rows):
             return 0.0
         parts = np.array_split(rows, len(rows) // 64 + 1)
@@ -88,7 +92,7 @@ def _inside(rows: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """Return five places in each rectangle, the centre and a quarter off it, shape (5 n, 2)."""
     import numpy as np
 
-    x, y, along, across, angle, _ = rows.T
+    x, y, along, across, angle = rows.T[:5]
     cos, sin = np.cos(angle), np.sin(angle)
     places = [
         (x + u * along * cos - v * across * sin, y + u * along * sin + v * across * cos)
@@ -120,13 +124,15 @@ class Budgets:
     def __init__(self) -> None:
         """Begin with nothing spent and nothing allowed."""
         self._limits: Mapping[str, float] = {}
+        self._given_up = False
         self._totals: dict[str, float] = defaultdict(float)
         self._places: dict[str, _Places] = {}
         self._numbers: dict[tuple[int, int], list[tuple[Spend, int | None]]] = {}
 
-    def allow(self, limits: Mapping[str, float]) -> None:
-        """Set what the present step may spend, by kind."""
+    def allow(self, limits: Mapping[str, float], *, given_up: bool = False) -> None:
+        """Set what the present step may spend, by kind, and whether it gives its places up."""
         self._limits = dict(limits)
+        self._given_up = given_up
 
     def reserve(self, key: tuple[int, int], spends: Sequence[Spend]) -> None:
         """Reserve the worst case of an attempt.
@@ -182,8 +188,12 @@ class Budgets:
         return spend.amount if places is None else places.peak(spend)
 
     def summary(self) -> dict[str, dict[str, float | None]]:
-        """Return for each kind the limit and the spent amount; for a dose, the largest anywhere."""
-        spent = {**self._totals, **{k: places.largest() for k, places in self._places.items()}}
+        """Return for each kind the limit and the spent amount; for a dose, the largest anywhere.
+
+        Places that were given up count in the steps that give places up.
+        """
+        doses = {k: each.largest(given_up=self._given_up) for k, each in self._places.items()}
+        spent = {**self._totals, **doses}
         kinds = sorted({*self._limits, *spent})
         return {
             kind: {"limit": self._limits.get(kind), "spent": spent.get(kind, 0.0)} for kind in kinds
@@ -192,10 +202,10 @@ class Budgets:
 
 def spend_row(spend: Spend) -> list[Any]:
     """Return a spend as the journal keeps it."""
-    return [spend.kind, spend.amount, spend.place]
+    return [spend.kind, spend.amount, spend.place, *([True] if spend.given_up else [])]
 
 
 def spend_of(row: Sequence[Any]) -> Spend:
     """Return the spend that a journal row holds."""
-    kind, amount, place = row
-    return Spend(kind, amount, None if place is None else tuple(place))
+    kind, amount, place, *given_up = row
+    return Spend(kind, amount, None if place is None else tuple(place), bool(given_up))

@@ -54,6 +54,12 @@ PROCEDURES: Mapping[str, Procedure] = {
         page="acquire.pages.line_scan:line_scan_page",
         views="acquire.eds.view:line_scan_views",
     ),
+    "beam_damage": Procedure(
+        ("stem",),
+        do="acquire.eds.beam_damage:beam_damage",
+        plan="acquire.eds.damage_plan:damage_plan",
+        page="acquire.pages.beam_damage:damage_page",
+    ),
     "stem_image": Procedure(
         ("stem",),
         do="acquire.eds.stem_image:stem_image",

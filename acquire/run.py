@@ -41,6 +41,10 @@ class Detector(Protocol):
 class Observer(Protocol):
     """Who is told how the run goes on: the terminal, the views, a test."""
 
+    def earlier(self, kind: str) -> Mapping[str, Any] | None:
+        """Return the result of the newest earlier step of a kind, as journalled; None without."""
+        return next((result for of, result in reversed(self._results) if of == kind), None)
+
     def progress(self, done: int, total: int, text: str) -> None:
         """`done` of `total` parts of the step are done."""
         ...
@@ -100,6 +104,8 @@ class Run:
         self._observer = observer
         self._seed = seed
         self._step: int | None = None
+        self._kind = ""
+        self._results: list[tuple[str, Mapping[str, Any]]] = []
         self._past = Past(journal, self._flag_of_the_past, self.warn)
         self._last_action: int | None = None
 
@@ -277,6 +283,10 @@ class Run:
         """Return what the run has spent of a budget so far; of a dose, the largest anywhere."""
         return self._attempts.spent()[kind]["spent"] or 0.0
 
+    def earlier(self, kind: str) -> Mapping[str, Any] | None:
+        """Return the result of the newest earlier step of a kind, as journalled; None without."""
+        return next((result for of, result in reversed(self._results) if of == kind), None)
+
     def progress(self, done: int, total: int, text: str = "") -> None:
         """Tell whoever watches how far the step is; not journalled."""
         self._observer.progress(done, total, text)
@@ -291,7 +301,7 @@ class Run:
     def begin_step(self, index: int, step: Step) -> None:
         """Enter a step: its budgets count from here."""
         self._step = index
-        kind = str(getattr(step, "kind", ""))
+        self._kind = kind = str(getattr(step, "kind", ""))
         self._attempts.enter(step)
         self._questions.enter(step)
         request = canonical(step)
@@ -306,13 +316,13 @@ class Run:
         if entry is None:
             stamp = self._time.stamp()
             self._journal.add_entry(self._step, "result", "result", "null", stamp, text)
-            return value
-        if entry.value != text:
+        elif entry.value != text:
             self.warn(
                 f"result of step {self._step}: the journal holds {entry.value}, "
                 f"this analysis gives {text}"
             )
-        held: dict[str, Any] = json.loads(entry.value or "{}")
+        held: dict[str, Any] = json.loads(text if entry is None else entry.value or "{}")
+        self._results.append((self._kind, held["result"]))
         return held
 
 

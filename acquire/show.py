@@ -8,6 +8,7 @@ from typing import Any
 
 from acquire.budgets import Budgets, spend_of
 from acquire.record import RunRecord, StepRecord
+from protocols.model import Step
 
 SCHEMA = Path(__file__).with_name("show.schema.json")
 
@@ -62,20 +63,23 @@ def budgets_of(record: RunRecord) -> dict[str, dict[str, float | None]]:
         if not settled:
             reserved[spend.kind] = reserved.get(spend.kind, 0.0) + spend.amount
     limits: dict[str, float] = {}
+    given_up = False
     for step in record.steps():
-        limits |= budgets_allowed(step)
-    budgets.allow(limits)
+        asked = _asked(step)
+        limits |= asked.budgets
+        given_up = bool(asked.gives_up)
+    budgets.allow(limits, given_up=given_up)
     return {
         kind: {**amounts, "reserved": reserved.get(kind, 0.0)}
         for kind, amounts in budgets.summary().items()
     }
 
 
-def budgets_allowed(step: StepRecord) -> dict[str, float]:
-    """Return what a step may spend, by kind."""
+def _asked(step: StepRecord) -> Step:
+    """Return the step as the protocol asked for it."""
     from protocols.protocol import ONE_STEP
 
-    return ONE_STEP.validate_python(step.request).budgets
+    return ONE_STEP.validate_python(step.request)
 
 
 def gaps_of(record: RunRecord) -> list[dict[str, Any]]:

@@ -26,6 +26,8 @@ class Spend:
     amount: float
     place: tuple[float, float, float, float, float] | None = None
     """Centre x and y, extent along and across (m), and angle (rad) of the rectangle; or None."""
+    given_up: bool = False
+    """The place is spoiled on purpose: it counts only against what is exposed within it."""
 
 
 @dataclass(frozen=True)

@@ -80,6 +80,26 @@ def protocol_of(name: str, written: WrittenFile, *, units: bool = True) -> Loade
         raise written.error((), "a protocol is a step with a 'kind', or a list under 'steps:'")
     if "steps" in written.data:
         session = written.validate(TypeAdapter(Steps), units=units)
+        _check_damage_limits(written, session.steps)
         return LoadedProtocol(name, session.title or name, session.steps, written.text, units)
     step = written.validate(ONE_STEP, units=units)
+    _check_damage_limits(written, (step,))
     return LoadedProtocol(name, step.name or name, (step,), written.text, units)
+
+
+def _check_damage_limits(written: WrittenFile, steps: tuple[AnyStep, ...]) -> None:
+    """Refuse a damage limit of an element that no step before it has watched."""
+    watched: set[str] = set()
+    for index, step in enumerate(steps):
+        if step.kind == "beam_damage":
+            watched = {each.element for each in step.watch}
+        if step.kind != "eds_line_scan" or step.damage_limit is None:
+            continue
+        element = step.damage_limit.element
+        if element not in watched:
+            place = ("damage_limit", "element")
+            raise written.error(
+                ("steps", index, *place) if "steps" in written.data else place,
+                f"no beam_damage step before this one watches {element}; put one before it under "
+                f"'steps:' with 'watch: [{{element: {element}}}]', or remove damage_limit",
+            )

@@ -55,3 +55,8 @@ class Step(Written):
     def budgets(self) -> dict[str, float]:
         """What this step may spend, by kind of budget; it may spend nothing else."""
         return {}
+
+    @property
+    def gives_up(self) -> frozenset[str]:
+        """Actions of this step, such as stem.spectrum, that spoil their place on purpose."""
+        return frozenset()

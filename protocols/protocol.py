@@ -6,10 +6,11 @@ from typing import Annotated, Any
 
 from pydantic import Field, TypeAdapter
 
+from protocols.beam_damage import BeamDamage
 from protocols.eds import EdsLineScan, StemImage
 from protocols.model import Written
 
-AnyStep = Annotated[EdsLineScan | StemImage, Field(discriminator="kind")]
+AnyStep = Annotated[EdsLineScan | StemImage | BeamDamage, Field(discriminator="kind")]
 
 
 class Steps(Written):
@@ -21,7 +22,7 @@ class Steps(Written):
     """The steps in order."""
 
 
-ONE_STEP: TypeAdapter[EdsLineScan | StemImage] = TypeAdapter(AnyStep)
+ONE_STEP: TypeAdapter[EdsLineScan | StemImage | BeamDamage] = TypeAdapter(AnyStep)
 
 
 def json_schema() -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from acquire.eds.damage_limit import within_damage_limit
 from acquire.eds.drift import Shift, measure_shift
 from acquire.eds.edge import ScanLine, line_from
 from acquire.eds.watch import EdsWatch
@@ -19,6 +20,7 @@ REFUSALS_IN_A_ROW = 3
 
 def line_scan(step: EdsLineScan, stem: Stem, run: Run) -> dict[str, Any]:
     """Scan the line and return its result as `show --json` gives it."""
+    step = within_damage_limit(step, run)
     setup = run.do(stem.setup)
     survey = run.do(stem.image, step.survey)
     found = line_from(step.start, step.length, step.points, survey, strip=step.strip)

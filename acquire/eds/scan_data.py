@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -82,7 +84,7 @@ def read_scan(record: RunRecord, step: StepRecord) -> ScanData | None:
         (on_grid if pass_ else between).append((distance, done))
     return ScanData(
         record=step,
-        step=EdsLineScan.model_validate(step.request),
+        step=_as_done(step, record.decisions(step.index)),
         setup=setup.result,
         identity=identity.result if identity else None,
         x0=line["x0"],
@@ -92,6 +94,12 @@ def read_scan(record: RunRecord, step: StepRecord) -> ScanData | None:
         main=_stacked(_in_their_places(on_grid, pitch), channels),
         refined=_stacked(sorted(between, key=lambda item: item[0]), channels),
     )
+
+
+def _as_done(step: StepRecord, decisions: Mapping[str, Any]) -> EdsLineScan:
+    """Return the step as it was asked for, with the dwell that a damage limit left of it."""
+    asked = EdsLineScan.model_validate(step.request)
+    return asked.model_copy(update={"dwell": decisions.get("dwell", asked.dwell)})
 
 
 def survey_of(record: RunRecord, step: StepRecord) -> Image | None:

@@ -1,0 +1,76 @@
+"""The dose that an earlier beam-damage step found bearable, as the limit of a line scan."""
+
+from __future__ import annotations
+
+from acquire.eds.fade_watch import series_of
+from acquire.eds.fade import dose_for_loss
+from acquire.flags import Flag
+from acquire.run import Run
+from drivers.errors import BudgetError
+from protocols.eds import EdsLineScan
+from protocols.model import Refine
+
+CONFIDENCE = 0.95
+"""Of the interval whose lower end is the limit."""
+SHORTEST = 0.1
+"""Share of the dwell below which a scan would answer something else than it was planned for."""
+
+
+def within_damage_limit(step: EdsLineScan, run: Run) -> EdsLineScan:
+    """Return the step with a dwell that keeps the dose which its `damage_limit` allows.
+
+    Raises:
+        BudgetError: the earlier step says nothing of the element, or even a tenth of the dwell
+            gives too much.
+    """
+    if step.damage_limit is None:
+        return step
+    allowed = dose_allowed(step, run)
+    dwell = run.decide("dwell", dwell_allowed(step, allowed))
+    if dwell < step.dwell:
+        limit = step.damage_limit
+        note = (
+            f"dwell shortened from {step.dwell * 1e3:.4g} to {dwell * 1e3:.4g} ms: more than "
+            f"{allowed:.4g} e/angstrom^2 may take {limit.loss:.0%} of {limit.element}"
+        )
+        run.flag(Flag("dose", limit.element, 0, {"dose_e_per_angstrom2": allowed}, note=note))
+    return step.model_copy(update={"dwell": dwell})
+
+
+def dose_allowed(step: EdsLineScan, run: Run) -> float:
+    """Return the smaller of `dose_limit` and what the earlier step found bearable, e/Å².
+
+    Raises:
+        BudgetError: there is no earlier step that says something of the element.
+    """
+    limit = step.damage_limit
+    assert limit is not None
+    result = run.earlier("beam_damage")
+    series = series_of(result or {}, limit.element)
+    if result is None or series is None or "none" in (
+        missing := result["dose_for_loss"][limit.element]
+    ) and "at_least_e_per_angstrom2" not in missing:
+        raise BudgetError(
+            f"damage_limit: the beam_damage step before says nothing of {limit.element}; repeat it "
+            "on an area that holds the element, or remove damage_limit and set dose_limit yourself"
+        )
+    return min(step.dose_limit, dose_for_loss(series, limit.loss, CONFIDENCE).low)
+
+
+def dwell_allowed(step: EdsLineScan, dose: float) -> float:
+    """Return the dwell (s), not above that of the step, at which no place gets more than `dose`.
+
+    Raises:
+        BudgetError: it would be less than a tenth of the step's.
+    """
+    overlapping = 2 if any(isinstance(each.on_onset, Refine) for each in step.watch) else 1
+    imaging = step.survey.dose
+    if step.drift is not None:
+        imaging += -(-step.points // step.drift.every) * step.drift.image.dose
+    share = min(1.0, (dose - imaging) / (overlapping * step.dose))
+    if share < SHORTEST:
+        raise BudgetError(
+            f"damage_limit: {dose:.4g} e/angstrom^2 leaves {max(share, 0):.1%} of the dwell; widen "
+            "the strip, coarsen the pitch, or let damage_limit take a larger loss"
+        )
+    return step.dwell * share

@@ -14,7 +14,8 @@ from drivers.clock import JumpingClock
 from drivers.errors import InputError
 from drivers.lab import Chosen, Lab, known_drivers, open_lab
 from drivers.stem import Stem, StemSetup
-from protocols.eds import EdsLineScan, PointStart
+from protocols.beam_damage import BeamDamage
+from protocols.eds import EdsLineScan, PointStart, StemImage
 from protocols.loader import LoadedProtocol
 
 RECORDED = "recorded-stem"
@@ -59,8 +60,13 @@ def fitted(
         strip: pixels across the line that are summed; None keeps the protocol's strip.
 
     Raises:
-        InputError: the line leaves the recording.
+        InputError: the line leaves the recording, or a step cannot be replayed.
     """
+    if any(isinstance(step, BeamDamage) for step in protocol.steps):
+        raise InputError(
+            "a recording cannot be exposed again: beam_damage needs a microscope, or a simulated "
+            "one; take the step out of the protocol"
+        )
     with open_lab(lab, clock=JumpingClock()) as opened:
         stem: Any = opened.drivers["stem"]
         setup = stem.setup()
@@ -77,7 +83,7 @@ def fitted(
 def _size(stem: Stem, protocol: LoadedProtocol) -> tuple[int, int]:
     """Return columns and rows of the recording."""
     settings = next(
-        step.survey if isinstance(step, EdsLineScan) else step.image for step in protocol.steps
+        step.image if isinstance(step, StemImage) else step.survey for step in protocol.steps
     )
     image = result_of(stem.image(settings))
     rows, columns = image.pixels.shape

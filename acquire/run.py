@@ -41,10 +41,6 @@ class Detector(Protocol):
 class Observer(Protocol):
     """Who is told how the run goes on: the terminal, the views, a test."""
 
-    def earlier(self, kind: str) -> Mapping[str, Any] | None:
-        """Return the result of the newest earlier step of a kind, as journalled; None without."""
-        return next((result for of, result in reversed(self._results) if of == kind), None)
-
     def progress(self, done: int, total: int, text: str) -> None:
         """`done` of `total` parts of the step are done."""
         ...

@@ -130,6 +130,8 @@ def told_flag(flag: dict[str, Any]) -> str:
     if flag.get("interval_m"):
         low, high = flag["interval_m"]
         text += f" ({flag['confidence']:.0%}: {low * 1e9:.0f} to {high * 1e9:.0f} nm)"
+    if flag.get("dose_e_per_angstrom2") is not None:
+        text += f" at {flag['dose_e_per_angstrom2']:.4g} e/Å²"
     return text + (f"; {flag['note']}" if flag.get("note") else "")
 
 
@@ -142,9 +144,24 @@ def _told_result(result: dict[str, Any]) -> list[str]:
             lines.append(f"  {element}: no onset: {found['none']}")
         else:
             lines.append(f"  {told_flag({'kind': 'onset', 'of': element, **found})}")
+    for element, found in result.get("dose_for_loss", {}).items():
+        lines.append(f"  {element}: {result['loss']:.3g} of it gone: {_told_dose(found)}")
     if "order" in result:
         lines.append(f"  order: {result['order']}; {result['points']} positions")
     return lines
+
+
+def _told_dose(found: dict[str, Any]) -> str:
+    """Return a dose with its interval, or why there is none and what is known."""
+    if "value_e_per_angstrom2" in found:
+        low, high = found["interval_e_per_angstrom2"]
+        upper = "no upper end" if high is None else f"{high:.4g}"
+        return (
+            f"at {found['value_e_per_angstrom2']:.4g} e/Å² "
+            f"({found['confidence']:.0%}: {low:.4g} to {upper})"
+        )
+    least = found.get("at_least_e_per_angstrom2")
+    return f"{found['none']}" + ("" if least is None else f"; at least {least:.4g} e/Å²")
 
 
 def _told_gap(gap: dict[str, Any]) -> str:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from acquire.eds.fade_watch import series_of
-from acquire.eds.fade import dose_for_loss
+from acquire.eds.fade import DoseSeries, dose_for_loss
+from acquire.eds.fade_watch import AT_LEAST, series_of
 from acquire.flags import Flag
 from acquire.run import Run
 from drivers.errors import BudgetError
@@ -45,16 +45,21 @@ def dose_allowed(step: EdsLineScan, run: Run) -> float:
     """
     limit = step.damage_limit
     assert limit is not None
-    result = run.earlier("beam_damage")
-    series = series_of(result or {}, limit.element)
-    if result is None or series is None or "none" in (
-        missing := result["dose_for_loss"][limit.element]
-    ) and "at_least_e_per_angstrom2" not in missing:
+    series = _series(run, limit.element)
+    if series is None:
         raise BudgetError(
             f"damage_limit: the beam_damage step before says nothing of {limit.element}; repeat it "
             "on an area that holds the element, or remove damage_limit and set dose_limit yourself"
         )
     return min(step.dose_limit, dose_for_loss(series, limit.loss, CONFIDENCE).low)
+
+
+def _series(run: Run, element: str) -> DoseSeries | None:
+    """Return what the earlier step measured of an element; None where that says nothing."""
+    result = run.earlier("beam_damage") or {}
+    figure = result.get("dose_for_loss", {}).get(element, {"none": ""})
+    known = "none" not in figure or AT_LEAST in figure
+    return series_of(result, element) if known else None
 
 
 def dwell_allowed(step: EdsLineScan, dose: float) -> float:

@@ -45,11 +45,11 @@ def damage_plan(index: int, step: BeamDamage, limits: Mapping[str, Any]) -> Step
 
 
 def smallest_losses(step: BeamDamage) -> dict[str, Any]:
-    """Return for each element the counts to expect in LiPON and the loss that is flagged half the
-    time at the end of the series; an element without a figure in the reference is left out.
+    """Return for each element the counts to expect in LiPON and the loss that half the series flag.
 
-    A steady loss L of counts n over N exposures differs from none by L n / sqrt(12 n (1 + b))
-    standard errors, b background per net count, and a flag takes sqrt(2 h) of them.
+    An element without a figure in the reference is left out. A steady loss L of n counts over the
+    series differs from none by L n / sqrt(12 n (1 + b)) standard errors, b background per net
+    count, and a flag takes sqrt(2 h) of them.
     """
     threshold = fade_threshold(step.false_alarm / len(step.watch), step.planned_exposures)
     electrons = step.probe_current * step.dwell * step.planned_exposures / ELEMENTARY_CHARGE

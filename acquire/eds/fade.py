@@ -25,10 +25,10 @@ Floats = npt.NDArray[np.float64]
 
 FEWEST = 5
 """Exposures from which on a fall is looked for."""
-RATES = 160
+RATES = 320
 """Values of 1/Dc tried; `SHORTEST` and `LONGEST` are the ends of Dc, per dose of the series."""
 SHORTEST, LONGEST = 0.02, 300.0
-LOSS_DOSES = 400
+LOSS_DOSES = 800
 """Doses of a loss tried, from a thousandth to a thousand times the dose of the series."""
 SPREAD = 1e3
 
@@ -118,6 +118,20 @@ def fit_decay(series: DoseSeries) -> Decay:
     )
 
 
+def with_own_errors(series: DoseSeries, variances: Floats) -> DoseSeries:
+    """Return the series with errors that fall as its counts do.
+
+    `variances` are estimates from each exposure's own counts, which as weights would favour the low
+    ones; so their part that follows the fitted curve, and the rest that stays, are taken instead.
+    """
+    curve = fit_decay(series).at(series.middle) / max(float(series.counts.max()), 1e-300)
+    design = np.stack([np.ones_like(curve), curve], axis=1)
+    scale = series.errors**2 / float((series.errors**2).mean())
+    parts = np.linalg.lstsq(design, variances / scale, rcond=1e-6)[0]
+    smooth = np.maximum(design @ parts, 0.2 * float(variances.mean())) * scale
+    return DoseSeries(series.before, series.during, series.counts, np.sqrt(smooth))
+
+
 def critical_dose(series: DoseSeries, confidence: float) -> Estimate:
     """Return Dc (e/Å²), whatever share is retained, by profile likelihood."""
     sums = _Sums.of(series)
@@ -152,8 +166,8 @@ def retained_share(series: DoseSeries, confidence: float) -> Estimate:
     shares = np.linspace(0.0, 1.0, 201)
     gone = 1 - shares[:, None]
     cross = shares[:, None] * sums.y + gone * sums.ym
-    square = shares[:, None] ** 2 * sums.one + 2 * shares[:, None] * gone * sums.m + (
-        gone**2 * sums.mm
+    square = (
+        shares[:, None] ** 2 * sums.one + 2 * shares[:, None] * gone * sums.m + (gone**2 * sums.mm)
     )
     deviance = (sums.yy - np.maximum(cross, 0.0) ** 2 / square).min(axis=1)
     return _interval(shares, deviance, confidence)

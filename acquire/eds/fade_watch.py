@@ -21,8 +21,9 @@ from acquire.eds.fade import (
     fit_decay,
     least_critical_dose,
     retained_share,
+    with_own_errors,
 )
-from acquire.eds.line_filter import elements_there, line_filter
+from acquire.eds.net_counts import NetCounts
 from acquire.flags import Flag
 from drivers.stem import Spectrum, StemSetup
 from protocols.beam_damage import BeamDamage
@@ -74,10 +75,9 @@ class FadeDetector:
         self.flags: list[Flag] = []
         self._step = step
         self._setup = setup
-        self._threshold = fade_threshold(
-            step.false_alarm / len(step.watch), step.planned_exposures
-        )
+        self._threshold = fade_threshold(step.false_alarm / len(step.watch), step.planned_exposures)
         self._series: dict[str, DoseSeries] = {}
+        self._variances: dict[str, Floats] = {}
 
     def update(self, exposure: Exposure) -> list[Flag]:
         """Take the next exposure; return the flags that it raises."""
@@ -106,19 +106,18 @@ class FadeDetector:
         before = np.array([each.before for each in measured])
         during = np.array([each.during for each in measured])
         share = listened / listened.sum()
-        watched = [watch.element for watch in self._step.watch]
-        others = elements_there(self._setup, total, watched)
-        found = {}
-        for watch in self._step.watch:
-            rest = [*others, *(each for each in watched if each != watch.element)]
-            filtered = line_filter(watch, rest, self._setup, total)
-            found[watch.element] = DoseSeries(
+        net = NetCounts(self._setup, self._step.watch, total)
+        of_all, of_each = net.of(total[None, :]), net.of(spectra)
+        self._variances = {name: (each[1] / listened) ** 2 for name, each in of_each.items()}
+        return {
+            name: DoseSeries(
                 before,
                 during,
-                filtered.counts(spectra) / listened,
-                filtered.error(share) / listened,
+                counts / listened,
+                of_all[name][1] * np.sqrt(share) / listened,
             )
-        return found
+            for name, (counts, _) in of_each.items()
+        }
 
     def _flag(self, element: str, series: DoseSeries, statistic: float) -> Flag:
         decay = fit_decay(series)
@@ -139,8 +138,12 @@ class FadeDetector:
         faded = {flag.of for flag in self.flags}
         confidence, loss = self._step.confidence, self._step.loss
         found: dict[str, Any] = {"critical_dose": {}, "dose_for_loss": {}, "retained": {}}
+        whole = {
+            name: with_own_errors(each, self._variances[name])
+            for name, each in self._series.items()
+        }
         for watch in self._step.watch:
-            series = self._series.get(watch.element)
+            series = whole.get(watch.element)
             missing = _missing(series, len(self._measured()))
             if series is None or missing is not None:
                 why: dict[str, Any] = {"none": missing}
@@ -149,7 +152,7 @@ class FadeDetector:
                 figures = _figures(series, watch.element in faded, loss, confidence)
             for name, figure in zip(found, figures, strict=True):
                 found[name][watch.element] = figure
-        series_of = {name: _written(each) for name, each in self._series.items()}
+        series_of = {name: _written(each) for name, each in whole.items()}
         return {**found, "loss": loss, "series": series_of}
 
 

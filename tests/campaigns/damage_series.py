@@ -53,8 +53,8 @@ class Case:
         return -self.critical_dose * math.log(1 - loss / (1 - self.retained))
 
 
-def sample(case: Case, rng: np.random.Generator) -> fade.DoseSeries:
-    """Return one series."""
+def sample(case: Case, rng: np.random.Generator) -> tuple[fade.DoseSeries, Floats]:
+    """Return one series as the detector looks at it, and the variances that its counts give."""
     during = np.full(case.exposures, case.end / case.exposures)
     before = np.arange(case.exposures) * during
     bears = math.isinf(case.critical_dose)
@@ -62,9 +62,10 @@ def sample(case: Case, rng: np.random.Generator) -> fade.DoseSeries:
         critical_dose={} if bears else {"N": case.critical_dose}, retained={"N": case.retained}
     )
     left = np.array([model.left(["N"], np.array([b]), float(during[0]))[0, 0] for b in before])
-    counts = rng.poisson(case.counts * left + case.background) - case.background
-    errors = np.full(case.exposures, math.sqrt(case.counts * left.mean() + case.background))
-    return fade.DoseSeries(before, during, counts.astype(float), errors)
+    counts = rng.poisson(case.counts * left + case.background)
+    errors = np.full(case.exposures, math.sqrt(counts.mean()))
+    net = counts - case.background
+    return fade.DoseSeries(before, during, net, errors), counts.astype(float)
 
 
 def glr_maxima(exposures: int, series: int, rng: np.random.Generator) -> Floats:
@@ -90,7 +91,7 @@ def flagged_share(false_alarm: float, case: Case, series: int, seed: int) -> flo
     threshold = fade.fade_threshold(false_alarm, case.exposures)
     flagged = 0
     for _ in range(series):
-        whole = sample(case, rng)
+        whole, _ = sample(case, rng)
         flagged += any(
             fade.fall_statistic(first(whole, now)) > threshold
             for now in range(fade.FEWEST, case.exposures + 1)
@@ -110,7 +111,7 @@ def coverage(case: Case, loss: float, series: int, seed: int) -> tuple[float, fl
     rng = np.random.default_rng(seed)
     held = [0, 0]
     for _ in range(series):
-        one = sample(case, rng)
+        one = fade.with_own_errors(*sample(case, rng))
         truths = (case.critical_dose, case.loss_dose(loss))
         found = (fade.critical_dose(one, CONFIDENCE), fade.dose_for_loss(one, loss, CONFIDENCE))
         for index, (truth, interval) in enumerate(zip(truths, found, strict=True)):

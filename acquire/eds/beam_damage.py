@@ -12,12 +12,13 @@ from typing import Any
 
 from acquire.eds.drift import measure_shift
 from acquire.eds.edge import line_from
-from acquire.eds.fade_watch import FadeDetector, exposure_of
+from acquire.eds.fade_watch import IMAGING, FadeDetector, exposure_of
 from acquire.flags import Flag
 from acquire.run import Run
 from drivers.stem import Area, Image, Stem
 from protocols.beam_damage import BeamDamage
 from protocols.eds import DOSE, EdgeStart
+from protocols.errors import InputError
 
 MOVED = 0.1
 """Share of the area's narrower side by which it may move without a flag: as much of it is undamaged
@@ -39,7 +40,8 @@ def beam_damage(step: BeamDamage, stem: Stem, run: Run) -> dict[str, Any]:
         run.progress(index + 1, step.planned_exposures, f"{dose:.4g} e/Å²")
         if ended:
             break
-    moved = _moved(step, survey, run.do(stem.image, step.survey), run)
+    closing = run.do(stem.image, step.survey)
+    moved = _moved(step, survey, closing, run)
     return {
         **watch.result(),
         "area": {
@@ -53,7 +55,8 @@ def beam_damage(step: BeamDamage, stem: Stem, run: Run) -> dict[str, Any]:
         "exposures_lost": sum(each.listened <= 0 for each in watch.exposures),
         "series_ended_by": ended or "its last exposure",
         "moved": moved,
-        DOSE: run.spent(DOSE),
+        IMAGING: survey.dose + closing.dose,
+        DOSE: dose + closing.dose,
     }
 
 
@@ -71,7 +74,14 @@ def area_of(step: BeamDamage, survey: Image) -> Area:
         cos, sin = math.cos(step.centre.angle), math.sin(step.centre.angle)
         place = {"x": step.centre.x - half * cos, "y": step.centre.y - half * sin}
         start = step.centre.model_copy(update=place)
-    line = line_from(start, step.width, 2, survey, strip=step.height)
+    try:
+        line = line_from(start, step.width, 2, survey, strip=step.height)
+    except InputError as error:
+        raise InputError(
+            f"the area of {step.width * 1e9:.4g} x {step.height * 1e9:.4g} nm does not lie within "
+            f"the survey image: {error}".split("; move")[0]
+            + "; move centre inwards, make the area smaller, or widen survey.field"
+        ) from None
     x, y = line.at(half)
     return Area(x=x, y=y, along=step.width, across=step.height, angle=line.angle)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from acquire.eds.fade import DoseSeries, dose_for_loss
-from acquire.eds.fade_watch import AT_LEAST, series_of
+from acquire.eds.fade_watch import AT_LEAST, IMAGING, series_of
 from acquire.flags import Flag
 from acquire.run import Run
 from drivers.errors import BudgetError
@@ -26,7 +26,8 @@ def within_damage_limit(step: EdsLineScan, run: Run) -> EdsLineScan:
     if step.damage_limit is None:
         return step
     allowed = dose_allowed(step, run)
-    dwell = run.decide("dwell", dwell_allowed(step, allowed))
+    before = float((run.earlier("beam_damage") or {}).get(IMAGING, 0.0))
+    dwell = run.decide("dwell", dwell_allowed(step, allowed - before))
     if dwell < step.dwell:
         limit = step.damage_limit
         note = (

@@ -26,8 +26,13 @@ Floats = npt.NDArray[np.float64]
 FEWEST = 5
 """Exposures from which on a fall is looked for."""
 RATES = 320
-"""Values of 1/Dc tried; `SHORTEST` and `LONGEST` are the ends of Dc, per dose of the series."""
+"""Values of 1/Dc tried."""
 SHORTEST, LONGEST = 0.02, 300.0
+"""Ends of Dc, per dose of the series, when a fall is looked for."""
+RESOLVED = 0.1
+"""Shortest Dc, per dose of the series, of which figures are given. What goes within an exposure or
+two cannot be told from a higher level before, so without such an end no dose would be known to be
+borne. Ours; a series that says that it is passed gives no figures (`too_fast`)."""
 LOSS_DOSES = 800
 """Doses of a loss tried, from a thousandth to a thousand times the dose of the series."""
 SPREAD = 1e3
@@ -99,13 +104,13 @@ def fade_threshold(false_alarm: float, exposures: int) -> float:
 
 def fall_statistic(series: DoseSeries) -> float:
     """Return by how much (nats) an exponential fall describes a series better than a constant."""
-    sums = _Sums.of(series)
+    sums = _Sums.of(series, SHORTEST)
     return float(max(0.0, (sums.constant - sums.deviance.min()) / 2))
 
 
 def fit_decay(series: DoseSeries) -> Decay:
     """Return the most likely curve."""
-    sums = _Sums.of(series)
+    sums = _Sums.of(series, SHORTEST)
     best = int(sums.deviance.argmin())
     kept, lost = float(sums.kept[best]), float(sums.lost[best])
     level = kept + lost
@@ -130,6 +135,13 @@ def with_own_errors(series: DoseSeries, variances: Floats) -> DoseSeries:
     parts = np.linalg.lstsq(design, variances / scale, rcond=1e-6)[0]
     smooth = np.maximum(design @ parts, 0.2 * float(variances.mean())) * scale
     return DoseSeries(series.before, series.during, series.counts, np.sqrt(smooth))
+
+
+def too_fast(series: DoseSeries, confidence: float) -> bool:
+    """Return whether a Dc that is too short to be resolved describes the series better."""
+    all_of, resolved = _Sums.of(series, SHORTEST), _Sums.of(series)
+    better = float(resolved.deviance.min() - all_of.deviance.min())
+    return better > _allowed(confidence)
 
 
 def critical_dose(series: DoseSeries, confidence: float) -> Estimate:
@@ -195,9 +207,9 @@ class _Sums:
     """The same where nothing is lost."""
 
     @classmethod
-    def of(cls, series: DoseSeries) -> _Sums:
-        """Return the sums of a series."""
-        rates = np.geomspace(1 / LONGEST, 1 / SHORTEST, RATES) / series.end
+    def of(cls, series: DoseSeries, shortest: float = RESOLVED) -> _Sums:
+        """Return the sums of a series, for Dc from `shortest` times its dose."""
+        rates = np.geomspace(1 / LONGEST, 1 / shortest, RATES) / series.end
         during = rates[:, None] * np.maximum(series.during, 1e-30)
         left = np.exp(-rates[:, None] * series.before) * -np.expm1(-during) / during
         weight, counts = 1 / series.errors**2, series.counts
@@ -224,10 +236,8 @@ def _interval(
 
     An end that is not within the values is their first one, or infinite.
     """
-    from scipy.special import ndtri
-
     allowed = min(float(deviance.min()), math.inf if best is None else best)
-    allowed += float(ndtri((1 + confidence) / 2)) ** 2
+    allowed += _allowed(confidence)
     likely = np.flatnonzero(deviance <= allowed)
     middle = int(deviance.argmin())
     if not len(likely):
@@ -237,6 +247,13 @@ def _interval(
     end = len(values) - 1
     high = math.inf if last == end else _crossing(values, deviance, last + 1, last, allowed)
     return Estimate(float(values[middle]), float(low), float(high))
+
+
+def _allowed(confidence: float) -> float:
+    """Return by how much the deviance of a true value exceeds the least one at most; Wilks 1938."""
+    from scipy.special import ndtri
+
+    return float(ndtri((1 + confidence) / 2)) ** 2
 
 
 def _crossing(values: Floats, deviance: Floats, out: int, within: int, at: float) -> float:

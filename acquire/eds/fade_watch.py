@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from acquire.eds.fade import (
     FEWEST,
+    RESOLVED,
     DoseSeries,
     Estimate,
     critical_dose,
@@ -21,6 +22,7 @@ from acquire.eds.fade import (
     fit_decay,
     least_critical_dose,
     retained_share,
+    too_fast,
     with_own_errors,
 )
 from acquire.eds.net_counts import NetCounts
@@ -33,6 +35,8 @@ Floats = npt.NDArray[np.float64]
 
 VALUE, INTERVAL = "value_e_per_angstrom2", "interval_e_per_angstrom2"
 AT_LEAST = "at_least_e_per_angstrom2"
+IMAGING = "dose_imaging_e_per_angstrom2"
+"""Of the survey images, over their whole field."""
 THERE = 5.0
 """Standard errors by which an element's counts stand out, below which nothing is said of it."""
 KNOWN = 0.5
@@ -122,7 +126,7 @@ class FadeDetector:
     def _flag(self, element: str, series: DoseSeries, statistic: float) -> Flag:
         decay = fit_decay(series)
         gone = 1 - float(decay.at(series.end)) / decay.level if decay.level > 0 else 1.0
-        note = f"about {gone:.0%} gone after {series.end:.3g} e/angstrom^2"
+        note = f"about {gone:.0%} gone there"
         return Flag(
             "fade",
             element,
@@ -146,7 +150,7 @@ class FadeDetector:
             series = whole.get(watch.element)
             missing = _missing(series, len(self._measured()))
             if series is None or missing is not None:
-                why: dict[str, Any] = {"none": missing}
+                why: dict[str, Any] = {"none": missing or ""}
                 figures = (why, why, why)
             else:
                 figures = _figures(series, watch.element in faded, loss, confidence)
@@ -170,12 +174,18 @@ def _figures(
     series: DoseSeries, faded: bool, loss: float, confidence: float
 ) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
     """Return critical dose, dose for the loss, and the share that stays."""
+    if too_fast(series, confidence):
+        why = {
+            "none": f"it fades faster than this series can tell, with a critical dose below "
+            f"{RESOLVED * series.end:.0f} e/Å²; repeat it with a tenth of the dose"
+        }
+        return why, why, why
     at_loss = dose_for_loss(series, loss, confidence)
     if not faded:
-        none = f"no fade seen up to {series.end:.4g} e/angstrom^2"
+        none = f"no fade seen up to {series.end:.0f} e/Å²"
         least = least_critical_dose(series, confidence)
         return (
-            {"none": f"{none}; the limit is that of an element of which nothing stays"}
+            {"none": f"{none}; at least so much if no share of it stays"}
             | {AT_LEAST: least, "confidence": confidence},
             {"none": none, AT_LEAST: at_loss.low, "confidence": confidence},
             {"none": none},

@@ -104,7 +104,7 @@ def damage_page(record: RunRecord, step: StepRecord, view: Mapping[str, Any]) ->
         area="" if image is None or area is None else _corners(image, Area(**area)),
         fadings=tuple(_fading(asked, number, result, flags) for number in range(len(asked.watch))),
         charts=tuple(_charts(asked, result, flags)),
-        loss=f"{asked.loss:.3g}",
+        loss=f"{asked.loss * 100:.3g} %",
     )
 
 
@@ -117,7 +117,8 @@ def _fading(
         result.get(name, {}).get(watch.element, {"none": "the series has not ended"})
         for name in ("dose_for_loss", "critical_dose", "retained")
     )
-    notes = dict.fromkeys(each["none"] for each in (loss, critical, retained) if "none" in each)
+    found = dict.fromkeys(each["none"] for each in (critical, loss, retained) if "none" in each)
+    notes = [one for one in found if not any(one != two and one in two for two in found)]
     evidence = "-"
     if flag is not None:
         evidence = f"{flag['statistic']:.1f} (flag above {flag['threshold']:.1f})"
@@ -134,16 +135,20 @@ def _fading(
 
 
 def told_dose(dose: float) -> str:
-    """Return a dose (e/Å²) with three digits, thousands apart."""
-    return f"{float(f'{dose:.3g}'):,.6g}".replace(",", " ") + " e/Å²"
+    """Return a dose (e/Å²) with three digits, thousands apart; it does not break over lines."""
+    return f"{_digits(dose)}\u00a0e/Å²"
+
+
+def _digits(dose: float) -> str:
+    return f"{float(f'{dose:.3g}'):,.9g}".replace(",", "\u202f")
 
 
 def _told(figure: Mapping[str, Any]) -> str:
     if VALUE in figure:
         low, high = figure[INTERVAL]
         upper = "no upper end" if high is None else told_dose(high)
-        lower = told_dose(low).removesuffix(" e/Å²")
-        return f"{told_dose(figure[VALUE])} ({figure['confidence'] * 100:g} %: {lower} to {upper})"
+        sure = f"{figure['confidence'] * 100:g}\u00a0%"
+        return f"{told_dose(figure[VALUE])} ({sure}: {_digits(low)} to {upper})"
     return f"at least {told_dose(figure[AT_LEAST])}" if AT_LEAST in figure else "-"
 
 

@@ -21,7 +21,7 @@ import numpy.typing as npt
 from acquire.eds.background import MEASURED_NEIGHBOURS, channel_energies, seen_elements
 from acquire.eds.windows import line_width, window_of
 from drivers.stem import StemSetup
-from protocols.eds import Watch
+from protocols.eds import WatchedLine
 from protocols.xray_lines import LINE_ENERGIES_EV, line_energy
 
 Floats = npt.NDArray[np.float64]
@@ -41,7 +41,7 @@ ROUNDS = 3
 class NetCounts:
     """Turns spectra into net counts of each watched line."""
 
-    def __init__(self, setup: StemSetup, watched: Sequence[Watch], summed: Floats) -> None:
+    def __init__(self, setup: StemSetup, watched: Sequence[WatchedLine], summed: Floats) -> None:
         """Fix the weights by `summed`, the summed spectrum of a scan or map, shape (channels,).
 
         Raises:
@@ -111,7 +111,7 @@ class NetCounts:
         return np.stack([*peaks, *level], axis=1)
 
 
-def _lines(setup: StemSetup, watched: Sequence[Watch], summed: Floats) -> Iterator[float]:
+def _lines(setup: StemSetup, watched: Sequence[WatchedLine], summed: Floats) -> Iterator[float]:
     """Yield the energies (eV) of the lines that may be in the spectra, each once.
 
     Those of watched elements, of C, N and O, whose tails reach each other's windows, and of what

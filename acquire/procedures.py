@@ -60,6 +60,13 @@ PROCEDURES: Mapping[str, Procedure] = {
         plan="acquire.eds.damage_plan:damage_plan",
         page="acquire.pages.beam_damage:damage_page",
     ),
+    "eds_map": Procedure(
+        ("stem",),
+        do="acquire.eds.eds_map:eds_map",
+        plan="acquire.eds.map_plan:map_plan",
+        page="acquire.pages.eds_map:map_page",
+        views="acquire.eds.map_view:map_views",
+    ),
     "stem_image": Procedure(
         ("stem",),
         do="acquire.eds.stem_image:stem_image",

@@ -8,9 +8,10 @@ from pydantic import Field, TypeAdapter
 
 from protocols.beam_damage import BeamDamage
 from protocols.eds import EdsLineScan, StemImage
+from protocols.eds_map import EdsMap
 from protocols.model import Written
 
-AnyStep = Annotated[EdsLineScan | StemImage | BeamDamage, Field(discriminator="kind")]
+AnyStep = Annotated[EdsLineScan | EdsMap | StemImage | BeamDamage, Field(discriminator="kind")]
 
 
 class Steps(Written):
@@ -22,7 +23,7 @@ class Steps(Written):
     """The steps in order."""
 
 
-ONE_STEP: TypeAdapter[EdsLineScan | StemImage | BeamDamage] = TypeAdapter(AnyStep)
+ONE_STEP: TypeAdapter[EdsLineScan | EdsMap | StemImage | BeamDamage] = TypeAdapter(AnyStep)
 
 
 def json_schema() -> dict[str, Any]:

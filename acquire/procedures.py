@@ -59,6 +59,7 @@ PROCEDURES: Mapping[str, Procedure] = {
         do="acquire.eds.beam_damage:beam_damage",
         plan="acquire.eds.damage_plan:damage_plan",
         page="acquire.pages.beam_damage:damage_page",
+        views="acquire.eds.damage_view:damage_views",
     ),
     "eds_map": Procedure(
         ("stem",),

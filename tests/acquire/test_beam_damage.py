@@ -246,6 +246,19 @@ def test_a_series_that_goes_on_has_its_page(tmp_path: Path) -> None:
     assert "the series has not ended" in page
 
 
+def test_the_spectra_stand_in_a_file_by_their_dose(tmp_path: Path) -> None:
+    from rsciio.hspy import file_reader
+
+    end = run(tmp_path, SERIES)
+    (signal,) = file_reader(str(end.folder / "data" / "00-beam-damage.hspy"))
+    dose, energy = signal["axes"]
+    assert (dose["name"], dose["units"], energy["units"]) == ("dose", "e/Å²", "keV")
+    assert dose["axis"][[0, -1]] == pytest.approx([260.6, 10_143], rel=1e-3)
+    assert signal["data"].shape == (20, 2048)
+    assert signal["metadata"]["Signal"]["signal_type"] == "EDS_TEM"
+    assert signal["metadata"]["Sample"]["xray_lines"] == ["N_Ka", "O_Ka", "P_Ka"]
+
+
 def test_check_tells_dose_time_and_the_loss_it_can_see() -> None:
     made = plan(load_protocol("joule2020/beam-damage"), simulated_lab({"stem": {}}))
     (step,) = made.steps

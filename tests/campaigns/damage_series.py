@@ -162,22 +162,32 @@ def sampled() -> None:
         out(f"{case}: holds Dc {of_dc:.1%}, dose for 10 % {of_loss:.1%}\n")
 
 
+def false_flags(folder: Path, series: int, protocol: str) -> int:
+    """Return how many of so many series in which nothing is lost raise any flag."""
+    found = on_the_microscope(folder, series, protocol, damage={"critical_dose": {}})
+    return sum(bool(flags) for _, flags in found)
+
+
+def fading(folder: Path, series: int, protocol: str) -> dict[str, int]:
+    """Return by element in how many series the interval of the dose for 10 % holds the truth."""
+    model = Damage(critical_dose={"N": 2e4, "O": 6e4, "P": 2e5})
+    damage = {"critical_dose": model.critical_dose}
+    held = dict.fromkeys(model.critical_dose, 0)
+    for result, _ in on_the_microscope(folder, series, protocol, damage=damage):
+        for element in held:
+            case = Case(model.critical_dose[element], model.retained[element])
+            held[element] += holds(result["dose_for_loss"][element], case.loss_dose(0.1))
+    return held
+
+
 def simulated(folder: Path, series: int) -> None:
     """Print the figures from the simulated microscope."""
     out = sys.stdout.write
     name = "joule2020/beam-damage"
-    found = list(on_the_microscope(folder, series, name, damage={"critical_dose": {}}))
-    flagged = sum(bool(flags) for _, flags in found)
+    flagged = false_flags(folder, series, name)
     out(f"nothing lost: {flagged} of {series} series flagged\n")
-    model = Damage(critical_dose={"N": 2e4, "O": 6e4, "P": 2e5})
-    damage = {"critical_dose": model.critical_dose}
-    held: dict[str, list[bool]] = {element: [] for element in model.critical_dose}
-    for result, _ in on_the_microscope(folder, series, name, damage=damage):
-        for element, inside in held.items():
-            case = Case(model.critical_dose[element], model.retained[element])
-            inside.append(holds(result["dose_for_loss"][element], case.loss_dose(0.1)))
-    for element, inside in held.items():
-        out(f"{element}: dose for 10 % held {sum(inside)} of {series}\n")
+    for element, held in fading(folder, series, name).items():
+        out(f"{element}: the dose for 10 % is held in {held} of {series}\n")
 
 
 def holds(figure: dict[str, Any], truth: float) -> bool:

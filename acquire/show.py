@@ -145,7 +145,7 @@ def _told_result(result: dict[str, Any]) -> list[str]:
         else:
             lines.append(f"  {told_flag({'kind': 'onset', 'of': element, **found})}")
     for element, found in result.get("dose_for_loss", {}).items():
-        lines.append(f"  {element}: {result['loss']:.3g} of it gone: {_told_dose(found)}")
+        lines.append(f"  {element}: {result['loss'] * 100:.3g} % gone: {_told_dose(found)}")
     if "order" in result:
         lines.append(f"  order: {result['order']}; {result['points']} positions")
     if "pixels" in result and "points" in result:

@@ -93,7 +93,7 @@ def test_what_fades_is_flagged_and_its_dose_found(tmp_path: Path) -> None:
         assert "no fade seen" in result["dose_for_loss"][element]["none"]
         assert result["dose_for_loss"][element]["at_least_e_per_angstrom2"] > 10_000
     assert result["moved"]["value_m"] < 5e-9
-    assert "N: 0.1 of it gone: at" in told(view)
+    assert "N: 10 % gone: at" in told(view)
 
 
 def test_a_specimen_that_bears_everything_raises_no_flag(tmp_path: Path) -> None:

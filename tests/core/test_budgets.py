@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from acquire.budgets import Budgets
+from acquire.budgets import Budgets, spend_of, spend_row
 from drivers.action import Spend
 from drivers.errors import BudgetError
 
@@ -70,3 +70,19 @@ def test_a_step_without_a_budget_may_spend_nothing() -> None:
     budgets.allow({})
     with pytest.raises(BudgetError, match="no budget for dose"):
         budgets.reserve((0, 0), [strip(0, 0.0)])
+
+
+def test_a_place_given_up_counts_within_it_but_not_against_an_image_of_it() -> None:
+    budgets = Budgets()
+    budgets.allow({"dose": 100.0}, given_up=True)
+    given_up = Spend("dose", 90.0, (0.0, 0.0, 1e-7, 1e-7, 0.0), given_up=True)
+    budgets.reserve((1, 0), [given_up])
+    with pytest.raises(BudgetError):
+        budgets.reserve((2, 0), [given_up])
+    assert budgets.summary()["dose"]["spent"] == 90.0
+    budgets.allow({"dose": 50.0})
+    budgets.reserve((3, 0), [Spend("dose", 1.0, (0.0, 0.0, 1e-6, 1e-6, 0.0))])
+    assert budgets.summary()["dose"]["spent"] == 1.0
+    with pytest.raises(BudgetError):
+        budgets.reserve((4, 0), [Spend("dose", 1.0, (0.0, 0.0, 1e-9, 5e-8, 0.0))])
+    assert spend_of(spend_row(given_up)) == given_up

@@ -52,7 +52,7 @@ def write_ome_tiff(
     """Write pixels, shape (rows, columns), each `size` (m) wide and high, as an OME-TIFF file."""
     import tifffile
 
-    width, height = (length * 1e6 for length in size)
+    width, height = (float(f"{length * 1e6:.12g}") for length in size)
     metadata = {
         "axes": "YX",
         "Name": name,

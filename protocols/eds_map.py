@@ -71,13 +71,6 @@ class EdsMap(Step):
                 f"columns, rows: {self.columns} x {self.rows} pixels are more than {MOST_PIXELS}; "
                 "write fewer"
             )
-        if self.pixel_height < self.pixel_width * (1 - 1e-6):
-            most = math.floor(self.height / self.pixel_width + 1e-6)
-            raise wrong(
-                f"rows: pixels of {self.pixel_width * 1e9:.4g} x {self.pixel_height * 1e9:.4g} nm "
-                "are flatter than wide, so rows would overlap and double the dose; write rows: "
-                f"{most} or fewer, or more columns"
-            )
         if isinstance(self.centre, PointStart):
             self._stays_in_field(self.centre)
         elif max(self.width, self.height) > self.survey.field:
@@ -85,6 +78,13 @@ class EdsMap(Step):
                 f"width, height: a map of {self.width * 1e9:.4g} x {self.height * 1e9:.4g} nm does "
                 f"not fit the survey field of {self.survey.field * 1e9:.4g} nm; make it smaller or "
                 "widen survey.field"
+            )
+        if self.pixel_height < self.pixel_width * (1 - 1e-6):
+            least = math.ceil(self.width / self.pixel_height - 1e-6)
+            raise wrong(
+                f"rows: pixels of {self.pixel_width * 1e9:.4g} x {self.pixel_height * 1e9:.4g} nm "
+                "are flatter than wide, so rows would overlap and double the dose; write columns: "
+                f"{least} or more, or fewer rows"
             )
         return self
 

@@ -84,12 +84,11 @@ def _dose(data: MapData, step: StepRecord, view: Mapping[str, Any]) -> Dose | No
 
 def _facts(data: MapData) -> Iterator[tuple[str, str]]:
     step, frame = data.step, data.frame
-    width, height = (
-        LENGTH.suggest(float(f"{length:.4g}")) for length in (frame.pixel_width, frame.pixel_height)
-    )
+    lengths = (step.width, step.height, frame.pixel_width, frame.pixel_height)
+    across, along, width, height = (LENGTH.suggest(float(f"{each:.4g}")) for each in lengths)
     asked = int(data.asked.sum())
     lost = asked - int(data.known.sum())
-    yield "map", f"{LENGTH.suggest(step.width)} × {LENGTH.suggest(step.height)}"
+    yield "map", f"{across} × {along}"
     yield "pixels", f"{frame.columns} × {frame.rows} of {width} × {height}"
     yield "measured", f"{asked} of {frame.columns * frame.rows} pixels"
     yield "lost", f"{lost} pixels without data" if lost else "none"

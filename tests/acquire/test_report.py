@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 
 from acquire.eds.scan_data import ScanData, read_scan
-from acquire.pages.charts import LEFT, RIGHT, Onset, profile, ruler_for, running_mean, ticks
+from acquire.pages.charts import LEFT, RIGHT, ruler_for, running_mean, ticks
+from acquire.pages.findings import Place
 from acquire.pages.png import grey, png
+from acquire.pages.profile_chart import profile
 from acquire.pages.report import told_duration, write_report
 from acquire.record import RunRecord
 from drivers.errors import RunFolderError
@@ -70,7 +72,7 @@ def test_results_stand_with_units_and_intervals(a_run_folder: Path) -> None:
     text = words(a_run_folder)
     assert "50 nm 95 %: 46 to 52 nm 54 nm 12.3 (flag above 9.4)" in text
     assert "no onset: no significant rise in 60 positions" in text
-    assert "undecided: the intervals are not apart" in text
+    assert "undecided: fewer than two elements have an onset" in text
     assert "1235 e/Å² of 2000 e/Å² allowed (62 %)" in text
     assert "2 positions measured after the pass" in text
     assert "2 positions without data" in text
@@ -168,7 +170,7 @@ def test_a_folder_without_a_run_is_refused(tmp_path: Path) -> None:
 
 def test_a_profile_shows_gaps_rings_and_the_interval(a_run_folder: Path) -> None:
     scan = scan_of(a_run_folder)
-    onset = Onset(50e-9, (46e-9, 52e-9), 54e-9)
+    onset = Place(50e-9, (46e-9, 52e-9), raised=54e-9)
     drawn = profile(scan, 0, scan.step.watch[0], onset)
     assert (len(drawn.dots), len(drawn.rings), len(drawn.gaps)) == (58, 2, 2)
     assert len(drawn.means) == 2
@@ -185,17 +187,17 @@ def test_a_profile_shows_gaps_rings_and_the_interval(a_run_folder: Path) -> None
 def test_marks_at_the_ends_of_the_line_keep_their_words_within_it(a_run_folder: Path) -> None:
     scan = scan_of(a_run_folder)
     watch = scan.step.watch[0]
-    first = profile(scan, 0, watch, Onset(0.0, None, 4e-9)).marks
+    first = profile(scan, 0, watch, Place(0.0, raised=4e-9)).marks
     assert [mark.text for mark in first] == ["", "onset 0 nm; flag raised at 4 nm"]
     assert not any(mark.before for mark in first)
-    last = profile(scan, 0, watch, Onset(112e-9, None, 116e-9)).marks
+    last = profile(scan, 0, watch, Place(112e-9, raised=116e-9)).marks
     assert [mark.text for mark in last] == ["onset 112 nm; flag raised at 116 nm", ""]
 
 
 def test_an_element_whose_line_is_off_the_axis_says_so(a_run_folder: Path) -> None:
     scan = scan_of(a_run_folder)
     watch = scan.step.watch[0].model_copy(update={"element": "Cu"})
-    assert "not within the energy axis" in profile(scan, 0, watch, Onset()).problem
+    assert "not within the energy axis" in profile(scan, 0, watch, Place()).problem
 
 
 def test_the_running_mean_does_not_count_gaps() -> None:

@@ -1,0 +1,269 @@
+"""All watched elements along the line in one plot, each normalised to its plateau.
+
+As Figure 1G of Cheng et al., Joule 4(11), 2020. Numbers that a page template draws.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from acquire.eds.scan_data import Positions, ScanData
+from acquire.pages.charts import (
+    COLOURS,
+    DASHES,
+    LEFT,
+    RIGHT,
+    RUNNING,
+    Bar,
+    Floats,
+    Plot,
+    Ruler,
+    Tick,
+    in_order,
+    ruler_for,
+    running_mean,
+)
+from acquire.pages.findings import Finding, Place
+from acquire.pages.net_rates import net_counts
+from acquire.pages.width import told_width
+from acquire.pages.zones import Zone
+
+COLUMNS = 2
+"""Of the legend."""
+LEGEND_ROW, BAND_ROW = 18.0, 15.0
+"""Heights of a row of the legend and of one of the bands under the plot."""
+HEIGHT = 250.0
+"""Of the plot itself."""
+LOWEST, HIGHEST = -0.6, 2.0
+"""Between these the scale ends, whatever single positions scatter to."""
+
+
+@dataclass(frozen=True)
+class Curve:
+    """One element's normalised net counts."""
+
+    element: str
+    colour: str
+    dash: str
+    legend: str
+    x: float
+    y: float
+    """Where its legend begins."""
+    dots: tuple[tuple[float, float], ...]
+    means: tuple[str, ...]
+    ramp: str
+    """SVG points of the straight rise from onset to plateau; empty without both."""
+
+
+@dataclass(frozen=True)
+class Band:
+    """A row under the plot: where an element's onset and plateau are, with their intervals."""
+
+    name: str
+    colour: str
+    y: float
+    onset: Bar | None = None
+    plateau: Bar | None = None
+    onset_at: float | None = None
+    plateau_at: float | None = None
+
+
+@dataclass(frozen=True)
+class WidthBand:
+    """The interphase as a bar under the bands, and its words."""
+
+    bar: Bar
+    text: str
+    text_x: float
+    before: bool
+    """True where the words stand to the left of the bar."""
+    y: float
+
+
+@dataclass(frozen=True)
+class NormalisedChart:
+    """The plot of all elements."""
+
+    curves: tuple[Curve, ...]
+    bands: tuple[Band, ...]
+    width: WidthBand | None
+    zones: tuple[tuple[str, Bar], ...]
+    """Where the summed spectra come from: letter and place."""
+    gaps: tuple[Bar, ...]
+    outside: int
+    """Positions whose values lie beyond the scale."""
+    x_ticks: tuple[Tick, ...]
+    y_ticks: tuple[Tick, ...]
+    unit: str
+    top: float
+    bottom: float
+    axis: float
+    """Where the axis of distance is drawn, under the bands."""
+
+
+def normalised_chart(
+    scan: ScanData,
+    found: Sequence[Finding],
+    result: Mapping[str, Any],
+    zones: Sequence[Zone] = (),
+) -> NormalisedChart | None:
+    """Return the plot of all elements that have data; None where none has."""
+    positions, _ = in_order(scan)
+    net = net_counts(scan, positions)
+    shown = [(number, each) for number, each in enumerate(found) if each.element in net]
+    if not shown or positions.lost.all():
+        return None
+    ruler = ruler_for(scan.step.length, scan.pitch)
+    top = 8 + LEGEND_ROW * -(-len(shown) // COLUMNS) + 20
+    values, words = {}, {}
+    for _, each in shown:
+        limit = result.get("detection_limits", {}).get(each.element, {})
+        level, said = _level(net[each.element], positions, each, limit.get("net_counts_per_s"))
+        values[each.element] = _Values(net[each.element], positions, level)
+        words[each.element] = f"{each.line}: 1 is {level:.3g} counts/s, {said}"
+    plot = Plot(scan.step.length, *_ends(list(values.values())), top, top + HEIGHT)
+    curves = tuple(
+        _curve(plot, place, number, each, values[each.element], words[each.element])
+        for place, (number, each) in enumerate(shown)
+    )
+    bands = tuple(_bands(plot, shown))
+    under = plot.bottom + BAND_ROW * len(bands)
+    width = _width_band(plot, found, result.get("width", {}), ruler, under + BAND_ROW)
+    lost = positions.distance[positions.lost].tolist()
+    return NormalisedChart(
+        curves=curves,
+        bands=bands,
+        width=width,
+        zones=tuple((z.letter, plot.bar(z.first, z.last, scan.pitch)) for z in zones),
+        gaps=tuple(plot.bar(d, d, scan.pitch) for d in lost),
+        outside=sum(each.outside(plot) for each in values.values()),
+        x_ticks=plot.x_ticks(ruler),
+        y_ticks=plot.y_ticks(6),
+        unit=ruler.unit,
+        top=plot.top,
+        bottom=plot.bottom,
+        axis=under + (BAND_ROW if width else 0.0) + (8.0 if bands or width else 0.0),
+    )
+
+
+class _Values:
+    """One element's normalised rates, NaN in gaps."""
+
+    def __init__(self, net: Floats, positions: Positions, level: float) -> None:
+        self.distance = positions.distance
+        weight = positions.live_time * level
+        self.single = np.divide(net, weight, out=np.full(len(net), np.nan), where=weight > 0)
+        self.mean = running_mean(net, weight)
+
+    def level_before(self, distance: float) -> float:
+        """Return the mean before `distance` (m); 0 where nothing was measured."""
+        known = self.single[(self.distance < distance) & np.isfinite(self.single)]
+        return float(known.mean()) if known.size else 0.0
+
+    def outside(self, plot: Plot) -> int:
+        """Return how many positions the plot does not show."""
+        return int(((self.single < plot.low) | (self.single > plot.high)).sum())
+
+
+def _level(
+    net: Floats, positions: Positions, found: Finding, limit: float | None
+) -> tuple[float, str]:
+    """Return the rate that is drawn as 1 (counts/s), and what it is."""
+    plateau = found.plateau.position if found.plateau else None
+    if plateau is not None:
+        beyond = (positions.distance >= plateau) & ~positions.lost
+        level = float(net[beyond].sum() / max(positions.live_time[beyond].sum(), 1e-300))
+        if beyond.sum() >= RUNNING and level > 0:
+            return level, "its mean beyond the plateau"
+    mean = running_mean(net, positions.live_time)
+    largest = float(np.nanmax(mean))
+    nowhere = found.onset.position is None and not found.present
+    if nowhere and limit is not None and limit > largest:  # noise alone is not drawn large
+        return float(limit), "its detection limit"
+    if largest > 0:
+        return largest, "its largest running mean"
+    return 1.0, "as nothing was seen"
+
+
+def _ends(values: Sequence[_Values]) -> tuple[float, float]:
+    """Return the ends of the scale: all running means, and all but a few single positions."""
+    single = np.concatenate([each.single[np.isfinite(each.single)] for each in values])
+    means = np.concatenate([each.mean[np.isfinite(each.mean)] for each in values])
+    low, high = np.percentile(single, [1, 99])
+    low = min(max(float(low), LOWEST), float(means.min()), 0.0)
+    high = max(min(float(high), HIGHEST), float(means.max()), 1.0)
+    return low - 0.03 * (high - low), high + 0.05 * (high - low)
+
+
+def _curve(
+    plot: Plot, place: int, number: int, found: Finding, values: _Values, words: str
+) -> Curve:
+    inside = (values.single >= plot.low) & (values.single <= plot.high)  # False for NaN
+    return Curve(
+        element=found.element,
+        colour=COLOURS[number % len(COLOURS)],
+        dash=DASHES[number % len(DASHES)],
+        legend=words,
+        x=LEFT + place % COLUMNS * (RIGHT - LEFT) / COLUMNS,
+        y=16 + place // COLUMNS * LEGEND_ROW,
+        dots=tuple(plot.dots(values.distance[inside], values.single[inside])),
+        means=plot.polylines(values.distance, values.mean),
+        ramp=_ramp(plot, found, values),
+    )
+
+
+def _ramp(plot: Plot, found: Finding, values: _Values) -> str:
+    onset, plateau = found.onset.position, found.plateau.position if found.plateau else None
+    if onset is None or plateau is None:
+        return ""
+    base = values.level_before(onset)
+    places = [(0.0, base), (onset, base), (plateau, 1.0), (plot.length, 1.0)]
+    return " ".join(f"{plot.x(d):.1f},{plot.y(v):.1f}" for d, v in places)
+
+
+def _bands(plot: Plot, shown: Sequence[tuple[int, Finding]]) -> list[Band]:
+    bands: list[Band] = []
+    for number, each in shown:
+        plateau = each.plateau or Place()
+        if each.onset.position is None and plateau.position is None:
+            continue
+        bands.append(
+            Band(
+                name=each.element,
+                colour=COLOURS[number % len(COLOURS)],
+                y=plot.bottom + BAND_ROW * (len(bands) + 0.5) + 3,
+                onset=_bar(plot, each.onset),
+                plateau=_bar(plot, plateau),
+                onset_at=_at(plot, each.onset),
+                plateau_at=_at(plot, plateau),
+            )
+        )
+    return bands
+
+
+def _bar(plot: Plot, place: Place) -> Bar | None:
+    return None if place.interval is None else plot.bar(*place.interval)
+
+
+def _at(plot: Plot, place: Place) -> float | None:
+    return None if place.position is None else round(float(plot.x(place.position)), 1)
+
+
+def _width_band(
+    plot: Plot, found: Sequence[Finding], width: Mapping[str, Any], ruler: Ruler, y: float
+) -> WidthBand | None:
+    """Return the bar from the earliest onset to the latest plateau, as the width says."""
+    named = {each.element: each for each in found}
+    first, last = named.get(width.get("from", "")), named.get(width.get("to", ""))
+    if width.get("value_m") is None or first is None or last is None or last.plateau is None:
+        return None
+    if first.onset.position is None or last.plateau.position is None:
+        return None
+    bar = plot.bar(first.onset.position, last.plateau.position)
+    before = bar.at - LEFT > RIGHT - bar.at - bar.width
+    edge = bar.at - 6 if before else bar.at + bar.width + 6
+    return WidthBand(bar, told_width(width, ruler), round(edge, 1), before, y)

@@ -135,17 +135,27 @@ def _told_result(result: dict[str, Any]) -> list[str]:
     if result["ended_by"]:
         lines[0] += f", {result['ended_by']}"
     for kind in ("onset", "plateau"):
-        for element, found in result.get(f"{kind}s", {}).items():
-            if "none" in found:
-                lines.append(f"  {element}: no {kind}: {found['none']}")
-            else:
-                lines.append(f"  {told_flag({'kind': kind, 'of': element, **found})}")
+        lines += _told_places(kind, result.get(f"{kind}s", {}))
     lines += [f"  width {text}" for text in _told_width(result.get("width", {}))]
     if "order" in result:
         lines.append(f"  order: {told_order(result)}; {result['points']} positions")
     if limits := told_limits(result):
         lines.append(f"  detection limits at one position: {limits}")
     lines += [f"  refined: {text}" for text in _told_refined(result.get("refined"))]
+    return lines
+
+
+def _told_places(kind: str, places: Mapping[str, Any]) -> list[str]:
+    """Return a line for each place found, and one for each reason why others have none."""
+    missing: dict[str, list[str]] = {}
+    lines = []
+    for element, found in places.items():
+        if "none" in found:
+            missing.setdefault(found["none"], []).append(element)
+        else:
+            lines.append(f"  {told_flag({'kind': kind, 'of': element, **found})}")
+    for reason, elements in missing.items():
+        lines.append(f"  {', '.join(elements)}: no {kind}: {reason}")
     return lines
 
 
@@ -167,6 +177,7 @@ def told_limits(result: Mapping[str, Any]) -> str:
     return ", ".join(
         f"{element} {limit['net_counts_per_s']:.3g} counts/s ({limit['net_counts']:.3g} counts)"
         for element, limit in result.get("detection_limits", {}).items()
+        if "net_counts" in limit
     )
 
 

@@ -54,6 +54,11 @@ def ruler_for(length: float, pitch: float) -> Ruler:
     return Ruler(unit, per_metre, min(digits, 3))
 
 
+def told_rate(rate: float) -> str:
+    """Return a rate (counts/s) with three significant digits."""
+    return f"{float(f'{rate:.3g}'):.10g} counts/s"
+
+
 @dataclass(frozen=True)
 class Tick:
     """A mark on an axis and what it says."""

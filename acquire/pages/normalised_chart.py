@@ -26,9 +26,10 @@ from acquire.pages.charts import (
     in_order,
     ruler_for,
     running_mean,
+    told_rate,
 )
 from acquire.pages.findings import Finding, Place
-from acquire.pages.net_rates import net_counts
+from acquire.pages.net_profile import net_profiles
 from acquire.pages.width import told_width
 from acquire.pages.zones import Zone
 
@@ -40,6 +41,9 @@ HEIGHT = 250.0
 """Of the plot itself."""
 LOWEST, HIGHEST = -0.6, 2.0
 """Between these the scale ends, whatever single positions scatter to."""
+SEEN = 3.29
+"""Standard errors that one position's net counts must have to be seen, with 5 % missed and 5 %
+false. Source: Currie, Anal. Chem. 40, 586 (1968)."""
 
 
 @dataclass(frozen=True)
@@ -113,18 +117,21 @@ def normalised_chart(
 ) -> NormalisedChart | None:
     """Return the plot of all elements that have data; None where none has."""
     positions, _ = in_order(scan)
-    net = net_counts(scan, positions)
+    if positions.lost.all():
+        return None
+    net = net_profiles(scan, positions)
     shown = [(number, each) for number, each in enumerate(found) if each.element in net]
-    if not shown or positions.lost.all():
+    if not shown:
         return None
     ruler = ruler_for(scan.step.length, scan.pitch)
     top = 8 + LEGEND_ROW * -(-len(shown) // COLUMNS) + 20
     values, words = {}, {}
     for _, each in shown:
-        limit = result.get("detection_limits", {}).get(each.element, {})
-        level, said = _level(net[each.element], positions, each, limit.get("net_counts_per_s"))
-        values[each.element] = _Values(net[each.element], positions, level)
-        words[each.element] = f"{each.line}: 1 is {level:.3g} counts/s, {said}"
+        counts, errors = net[each.element]
+        limit = result.get("detection_limits", {}).get(each.element, {}).get("net_counts_per_s")
+        level, said = _level(counts, positions, each, limit or _limit(errors, positions))
+        values[each.element] = _Values(counts, positions, level)
+        words[each.element] = f"{each.line}: 1 is {told_rate(level)}, {said}"
     plot = Plot(scan.step.length, *_ends(list(values.values())), top, top + HEIGHT)
     curves = tuple(
         _curve(plot, place, number, each, values[each.element], words[each.element])
@@ -169,9 +176,7 @@ class _Values:
         return int(((self.single < plot.low) | (self.single > plot.high)).sum())
 
 
-def _level(
-    net: Floats, positions: Positions, found: Finding, limit: float | None
-) -> tuple[float, str]:
+def _level(net: Floats, positions: Positions, found: Finding, limit: float) -> tuple[float, str]:
     """Return the rate that is drawn as 1 (counts/s), and what it is."""
     plateau = found.plateau.position if found.plateau else None
     if plateau is not None:
@@ -182,11 +187,17 @@ def _level(
     mean = running_mean(net, positions.live_time)
     largest = float(np.nanmax(mean))
     nowhere = found.onset.position is None and not found.present
-    if nowhere and limit is not None and limit > largest:  # noise alone is not drawn large
-        return float(limit), "its detection limit"
+    if nowhere and limit > largest:  # noise alone is not drawn large
+        return limit, "its detection limit"
     if largest > 0:
         return largest, "its largest running mean"
-    return 1.0, "as nothing was seen"
+    return 1.0, "as nothing was counted"
+
+
+def _limit(errors: Floats, positions: Positions) -> float:
+    """Return the net rate (counts/s) that one usual position must give to be seen."""
+    known = ~positions.lost
+    return SEEN * float(np.median(errors[known])) / float(np.median(positions.live_time[known]))
 
 
 def _ends(values: Sequence[_Values]) -> tuple[float, float]:

@@ -34,7 +34,7 @@ APART = 64.0
 """Between two panels."""
 TICK_ROOM = 17.0
 """Between two marks of the counts."""
-LABEL_ROOM = 34.0
+LABEL_ROOM = 46.0
 """What a line's name needs; where it has not, it stands a row higher."""
 
 

@@ -62,13 +62,13 @@ def _parts(found: Sequence[Finding], end: float) -> list[tuple[float, float, str
     start = first.position or 0.0
     parts = [(0.0, before or 0.0, "before the first onset")]
     if not knees:
-        parts.append((start, end, "halfway from the first onset to the end"))
-        parts.append((start + 0.9 * (end - start), end, "at the end"))
+        parts.append((start, end, "between first onset and the end"))
+        parts.append((start + 2 / 3 * (end - start), end, "towards the end"))
         return parts
     last = max(knees, key=lambda each: each.position or 0.0)
     knee = last.position or 0.0
     beyond = knee if last.interval is None else last.interval[1]
-    parts.append((start, knee, "halfway from the first onset to the last plateau"))
+    parts.append((start, knee, "between first onset and last plateau"))
     parts.append((beyond, end, "beyond the last plateau"))
     return parts
 

@@ -28,6 +28,8 @@ class Place:
     note: str = ""
     missing: str = ""
     """Why there is no position."""
+    midpoint: float | None = None
+    """Of an onset: where half of the plateau is reached."""
 
 
 @dataclass(frozen=True)
@@ -99,4 +101,5 @@ def _place(
         threshold=flag.get("threshold"),
         note=flag.get("note", ""),
         missing=missing,
+        midpoint=found.get("midpoint_m"),
     )

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from acquire.eds.scan_data import ScanData, read_scan, survey_of
+from acquire.pages.bands import UNEVEN
 from acquire.pages.charts import Ruler, in_order, ruler_for, usual_live_time
 from acquire.pages.findings import Finding, findings
 from acquire.pages.findings_table import FoundRow, found_rows
@@ -37,6 +38,8 @@ class LineScanPage(StepPage):
     width_between: str = ""
     """Whose onset and whose plateau the width lies between."""
     shapes: tuple[Shape, ...] = ()
+    shapes_of: str = ""
+    """The element whose counts they were fitted to."""
     spread: str = ""
     """Largest difference of width among the shapes that the data do not exclude."""
     limits: str = ""
@@ -84,6 +87,7 @@ def _told(page: LineScanPage, result: Mapping[str, Any], ruler: Ruler) -> LineSc
         width=told_width(width, ruler),
         width_between=between,
         shapes=shapes_of(width, ruler),
+        shapes_of=width.get("shapes_of", ""),
         spread="" if spread is None else ruler.text(spread),
         limits=told_limits(result),
         electrons=result.get("electrons"),
@@ -139,7 +143,7 @@ def _scan_facts(scan: ScanData, ruler: Ruler) -> Iterator[tuple[str, str]]:
     if scan.identity is None or not scan.identity.recorded:
         yield "probe current", CURRENT.suggest(step.probe_current)
         yield "dwell", f"{TIME.suggest(step.dwell)} at each position"
-        yield "dose at each position", f"{step.dose:.4g} e/Å²"
+        yield "dose at each position", _told_dose(scan)
     yield "beam energy", f"{setup.beam_energy / 1e3:g} keV"
     axis = setup.energy_axis
     last = axis.offset + axis.scale * (axis.channels - 1)
@@ -148,3 +152,12 @@ def _scan_facts(scan: ScanData, ruler: Ruler) -> Iterator[tuple[str, str]]:
         f"{axis.channels} channels of {axis.scale:g} eV, {axis.offset:g} to {last:g} eV",
     )
     yield "resolution", f"{setup.resolution:.0f} eV at Mn Ka"
+
+
+def _told_dose(scan: ScanData) -> str:
+    """Return the dose that was asked for, or what was given where it is not the same all over."""
+    electrons = scan.main.electrons[scan.main.electrons > 0]
+    if not electrons.size or electrons.max() < UNEVEN * electrons.min():
+        return f"{scan.step.dose:.4g} e/Å²"
+    area = scan.step.exposed_area * 1e20  # Å²
+    return f"{electrons.min() / area:.4g} to {electrons.max() / area:.4g} e/Å²"

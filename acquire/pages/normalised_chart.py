@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from acquire.eds.scan_data import Positions, ScanData
+from acquire.pages.bands import Bands, bands_of
 from acquire.pages.charts import (
     COLOURS,
     DASHES,
@@ -21,24 +22,20 @@ from acquire.pages.charts import (
     Bar,
     Floats,
     Plot,
-    Ruler,
     Tick,
     in_order,
     ruler_for,
     running_mean,
     told_rate,
 )
-from acquire.pages.findings import Finding, Place
+from acquire.pages.findings import Finding
 from acquire.pages.net_profile import net_profiles
-from acquire.pages.width import told_width
 from acquire.pages.zones import Zone
 
 COLUMNS = 2
 """Of the legend."""
-LEGEND_ROW, BAND_ROW = 18.0, 15.0
-"""Heights of a row of the legend and of one of the bands under the plot."""
-HEIGHT = 250.0
-"""Of the plot itself."""
+LEGEND_ROW, HEIGHT = 18.0, 250.0
+"""Heights of a row of the legend and of the plot itself."""
 LOWEST, HIGHEST = -0.6, 2.0
 """Between these the scale ends, whatever single positions scatter to."""
 SEEN = 3.29
@@ -60,32 +57,7 @@ class Curve:
     dots: tuple[tuple[float, float], ...]
     means: tuple[str, ...]
     ramp: str
-    """SVG points of the straight rise from onset to plateau; empty without both."""
-
-
-@dataclass(frozen=True)
-class Band:
-    """A row under the plot: where an element's onset and plateau are, with their intervals."""
-
-    name: str
-    colour: str
-    y: float
-    onset: Bar | None = None
-    plateau: Bar | None = None
-    onset_at: float | None = None
-    plateau_at: float | None = None
-
-
-@dataclass(frozen=True)
-class WidthBand:
-    """The interphase as a bar under the bands, and its words."""
-
-    bar: Bar
-    text: str
-    text_x: float
-    before: bool
-    """True where the words stand to the left of the bar."""
-    y: float
+    """SVG points of the rise from onset to plateau, as the result has it; empty without both."""
 
 
 @dataclass(frozen=True)
@@ -93,8 +65,7 @@ class NormalisedChart:
     """The plot of all elements."""
 
     curves: tuple[Curve, ...]
-    bands: tuple[Band, ...]
-    width: WidthBand | None
+    bands: Bands
     zones: tuple[tuple[str, Bar], ...]
     """Where the summed spectra come from: letter and place."""
     gaps: tuple[Bar, ...]
@@ -105,8 +76,6 @@ class NormalisedChart:
     unit: str
     top: float
     bottom: float
-    axis: float
-    """Where the axis of distance is drawn, under the bands."""
 
 
 def normalised_chart(
@@ -137,14 +106,11 @@ def normalised_chart(
         _curve(plot, place, number, each, values[each.element], words[each.element])
         for place, (number, each) in enumerate(shown)
     )
-    bands = tuple(_bands(plot, shown))
-    under = plot.bottom + BAND_ROW * len(bands)
-    width = _width_band(plot, found, result.get("width", {}), ruler, under + BAND_ROW)
+    bands = bands_of(plot, shown, result, positions, ruler)
     lost = positions.distance[positions.lost].tolist()
     return NormalisedChart(
         curves=curves,
         bands=bands,
-        width=width,
         zones=tuple((z.letter, plot.bar(z.first, z.last, scan.pitch)) for z in zones),
         gaps=tuple(plot.bar(d, d, scan.pitch) for d in lost),
         outside=sum(each.outside(plot) for each in values.values()),
@@ -153,7 +119,6 @@ def normalised_chart(
         unit=ruler.unit,
         top=plot.top,
         bottom=plot.bottom,
-        axis=under + (BAND_ROW if width else 0.0) + (8.0 if bands or width else 0.0),
     )
 
 
@@ -231,50 +196,8 @@ def _ramp(plot: Plot, found: Finding, values: _Values) -> str:
     onset, plateau = found.onset.position, found.plateau.position if found.plateau else None
     if onset is None or plateau is None:
         return ""
-    base = values.level_before(onset)
+    base, middle = values.level_before(onset), found.onset.midpoint
     places = [(0.0, base), (onset, base), (plateau, 1.0), (plot.length, 1.0)]
+    if middle is not None and onset < middle < plateau:
+        places.insert(2, (middle, (base + 1) / 2))
     return " ".join(f"{plot.x(d):.1f},{plot.y(v):.1f}" for d, v in places)
-
-
-def _bands(plot: Plot, shown: Sequence[tuple[int, Finding]]) -> list[Band]:
-    bands: list[Band] = []
-    for number, each in shown:
-        plateau = each.plateau or Place()
-        if each.onset.position is None and plateau.position is None:
-            continue
-        bands.append(
-            Band(
-                name=each.element,
-                colour=COLOURS[number % len(COLOURS)],
-                y=plot.bottom + BAND_ROW * (len(bands) + 0.5) + 3,
-                onset=_bar(plot, each.onset),
-                plateau=_bar(plot, plateau),
-                onset_at=_at(plot, each.onset),
-                plateau_at=_at(plot, plateau),
-            )
-        )
-    return bands
-
-
-def _bar(plot: Plot, place: Place) -> Bar | None:
-    return None if place.interval is None else plot.bar(*place.interval)
-
-
-def _at(plot: Plot, place: Place) -> float | None:
-    return None if place.position is None else round(float(plot.x(place.position)), 1)
-
-
-def _width_band(
-    plot: Plot, found: Sequence[Finding], width: Mapping[str, Any], ruler: Ruler, y: float
-) -> WidthBand | None:
-    """Return the bar from the earliest onset to the latest plateau, as the width says."""
-    named = {each.element: each for each in found}
-    first, last = named.get(width.get("from", "")), named.get(width.get("to", ""))
-    if width.get("value_m") is None or first is None or last is None or last.plateau is None:
-        return None
-    if first.onset.position is None or last.plateau.position is None:
-        return None
-    bar = plot.bar(first.onset.position, last.plateau.position)
-    before = bar.at - LEFT > RIGHT - bar.at - bar.width
-    edge = bar.at - 6 if before else bar.at + bar.width + 6
-    return WidthBand(bar, told_width(width, ruler), round(edge, 1), before, y)

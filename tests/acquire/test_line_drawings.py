@@ -176,25 +176,46 @@ def test_a_gap_parts_the_lines_and_is_grey(scan: ScanData) -> None:
 
 def test_onsets_and_plateaus_stand_under_the_plot_with_their_intervals(scan: ScanData) -> None:
     chart = drawn(scan, RISES)
-    n, p = chart.bands
+    n, p = chart.bands.places
     assert n.y > chart.bottom
     assert p.y > n.y
     assert n.onset is not None
     assert n.onset.at == pytest.approx(LEFT + 46e-9 * PER_METRE, abs=0.1)
     assert n.onset.width == pytest.approx(6e-9 * PER_METRE, abs=0.2)
     assert p.plateau_at == pytest.approx(LEFT + 86e-9 * PER_METRE, abs=0.1)
-    assert chart.width is not None
-    assert chart.width.bar.width == pytest.approx(36e-9 * PER_METRE, abs=0.2)
-    assert chart.width.text == "36 nm (95 %: 30 to 44 nm)"
-    assert chart.axis > chart.width.y
+    assert chart.bands.width is not None
+    assert chart.bands.width.bar.width == pytest.approx(36e-9 * PER_METRE, abs=0.2)
+    assert chart.bands.width.text == "36 nm (95 %: 30 to 44 nm)"
+    assert chart.bands.axis > chart.bands.width.y
 
 
 def test_what_was_not_found_has_no_band(scan: ScanData) -> None:
     none = {"none": "no significant rise"}
     chart = drawn(scan, {"onsets": {"N": none, "P": none}, "plateaus": {"N": none, "P": none}})
-    assert chart.bands == ()
-    assert chart.width is None
+    assert chart.bands.places == ()
+    assert chart.bands.width is None
     assert [curve.ramp for curve in chart.curves] == ["", ""]
+
+
+def test_the_rise_goes_through_its_midpoint(scan: ScanData) -> None:
+    chart = drawn(scan, RISES)
+    n = [(x, value_at(chart, y)) for x, y in points(chart.curves[0].ramp)]
+    assert [round((x - LEFT) / PER_METRE * 1e9) for x, _ in n] == [0, 50, 60, 70, 118]
+    assert [value for _, value in n] == pytest.approx([n[0][1], n[0][1], 0.5, 1, 1], abs=0.03)
+    assert len(points(chart.curves[1].ramp)) == 4  # no midpoint is known
+
+
+def test_electrons_are_drawn_where_they_are_not_the_same_all_over(scan: ScanData) -> None:
+    assert drawn(scan, RISES).bands.dose is None
+    twice = scan.main.electrons * np.where(np.arange(POINTS) < 20, 1.0, 2.0)
+    uneven = replace(scan, main=replace(scan.main, electrons=twice))
+    chart = drawn(uneven, RISES)
+    dose = chart.bands.dose
+    assert dose is not None
+    heights = dict(points(dose.area)[1:-1])
+    assert max(heights.values()) - min(heights.values()) == pytest.approx(11.0, abs=0.1)
+    assert dose.text == "electrons, up to 1.2e+08 at one position"
+    assert chart.bands.axis > dose.y
 
 
 def test_an_element_that_is_not_there_is_not_drawn_as_large_as_one_that_is(made: MadeRun) -> None:

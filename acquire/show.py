@@ -139,8 +139,8 @@ def _told_result(result: dict[str, Any]) -> list[str]:
     lines += [f"  width {text}" for text in _told_width(result.get("width", {}))]
     if "order" in result:
         lines.append(f"  order: {told_order(result)}; {result['points']} positions")
-    if limits := told_limits(result):
-        lines.append(f"  detection limits at one position: {limits}")
+        if limits := told_limits(result):
+            lines.append(f"  detection limits at one position: {limits}")
     lines += [f"  refined: {text}" for text in _told_refined(result.get("refined"))]
     return lines
 
@@ -177,7 +177,7 @@ def told_limits(result: Mapping[str, Any]) -> str:
     return ", ".join(
         f"{element} {limit['net_counts_per_s']:.3g} counts/s ({limit['net_counts']:.3g} counts)"
         for element, limit in result.get("detection_limits", {}).items()
-        if "net_counts" in limit
+        if "net_counts" in limit and "net_counts_per_s" in limit
     )
 
 

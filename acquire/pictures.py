@@ -32,25 +32,11 @@ class Pictures:
         relative = f"data/images/{entry:06d}-{name.replace('.', '-')}.ome.tif"
         path = self._folder / relative
         with storing(self._folder / "run.db"), whole(path) as part:
-            self._write(part, name, result)
+            write_ome_tiff(part, self._titled(name), result.pixels, (result.pixel_size,) * 2)
         return [relative]
 
-    def _write(self, path: Path, name: str, image: Image) -> None:
-        import tifffile
-
-        micrometres = image.pixel_size * 1e6
-        metadata = {
-            "axes": "YX",
-            "Name": f"{name}{' (simulated)' if self._simulated else ''}",
-            "PhysicalSizeX": micrometres,
-            "PhysicalSizeXUnit": "µm",
-            "PhysicalSizeY": micrometres,
-            "PhysicalSizeYUnit": "µm",
-        }
-        with open(path, "wb") as file:
-            tifffile.imwrite(
-                file, image.pixels, ome=True, metadata=metadata, photometric="minisblack"
-            )
+    def _titled(self, name: str) -> str:
+        return f"{name}{' (simulated)' if self._simulated else ''}"
 
     def read(self, relative: str) -> np.ndarray[Any, Any]:
         """Return the pixels of an image that the journal names."""
@@ -58,3 +44,22 @@ class Pictures:
 
         pixels: np.ndarray[Any, Any] = tifffile.imread(self._folder / relative)
         return pixels
+
+
+def write_ome_tiff(
+    path: Path, name: str, pixels: np.ndarray[Any, Any], size: tuple[float, float]
+) -> None:
+    """Write pixels, shape (rows, columns), each `size` (m) wide and high, as an OME-TIFF file."""
+    import tifffile
+
+    width, height = (float(f"{length * 1e6:.12g}") for length in size)
+    metadata = {
+        "axes": "YX",
+        "Name": name,
+        "PhysicalSizeX": width,
+        "PhysicalSizeXUnit": "µm",
+        "PhysicalSizeY": height,
+        "PhysicalSizeYUnit": "µm",
+    }
+    with open(path, "wb") as file:
+        tifffile.imwrite(file, pixels, ome=True, metadata=metadata, photometric="minisblack")

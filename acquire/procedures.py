@@ -54,6 +54,13 @@ PROCEDURES: Mapping[str, Procedure] = {
         page="acquire.pages.line_scan:line_scan_page",
         views="acquire.eds.view:line_scan_views",
     ),
+    "eds_map": Procedure(
+        ("stem",),
+        do="acquire.eds.eds_map:eds_map",
+        plan="acquire.eds.map_plan:map_plan",
+        page="acquire.pages.eds_map:map_page",
+        views="acquire.eds.map_view:map_views",
+    ),
     "stem_image": Procedure(
         ("stem",),
         do="acquire.eds.stem_image:stem_image",

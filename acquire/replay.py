@@ -14,8 +14,10 @@ from drivers.clock import JumpingClock
 from drivers.errors import InputError
 from drivers.lab import Chosen, Lab, known_drivers, open_lab
 from drivers.stem import Stem, StemSetup
-from protocols.eds import EdsLineScan, PointStart
+from protocols.eds import EdsLineScan, PointStart, StemImage
+from protocols.eds_map import MOST_PIXELS, EdsMap
 from protocols.loader import LoadedProtocol
+from protocols.protocol import AnyStep
 
 RECORDED = "recorded-stem"
 
@@ -51,6 +53,8 @@ def fitted(
 ) -> LoadedProtocol:
     """Return the protocol with its line scans drawn into the recording, one position a pixel.
 
+    A map takes the whole recording, one pixel a pixel.
+
     Args:
         protocol: as loaded; its elements, analysis and policies stay.
         lab: of `recorded_lab`.
@@ -65,10 +69,7 @@ def fitted(
         stem: Any = opened.drivers["stem"]
         setup = stem.setup()
         size = _size(stem, protocol)
-    steps = tuple(
-        _fit(step, setup, size, line, strip) if isinstance(step, EdsLineScan) else step
-        for step in protocol.steps
-    )
+    steps = tuple(_fitted(step, setup, size, line, strip) for step in protocol.steps)
     kept = {"title": protocol.title, "steps": [step.model_dump(mode="json") for step in steps]}
     text = json.dumps(kept, indent=1) + "\n"
     return replace(protocol, steps=steps, text=text, units=False)
@@ -77,11 +78,49 @@ def fitted(
 def _size(stem: Stem, protocol: LoadedProtocol) -> tuple[int, int]:
     """Return columns and rows of the recording."""
     settings = next(
-        step.survey if isinstance(step, EdsLineScan) else step.image for step in protocol.steps
+        step.image if isinstance(step, StemImage) else step.survey for step in protocol.steps
     )
     image = result_of(stem.image(settings))
     rows, columns = image.pixels.shape
     return columns, rows
+
+
+def _fitted(
+    step: AnyStep,
+    setup: StemSetup,
+    size: tuple[int, int],
+    line: Sequence[float] | None,
+    strip: int | None,
+) -> AnyStep:
+    if isinstance(step, EdsLineScan):
+        return _fit(step, setup, size, line, strip)
+    return _whole(step, setup, size) if isinstance(step, EdsMap) else step
+
+
+def _whole(step: EdsMap, setup: StemSetup, size: tuple[int, int]) -> EdsMap:
+    """Return the map over the whole recording.
+
+    Raises:
+        InputError: it is a line, or larger than a map may be.
+    """
+    columns, rows = size
+    if rows < 2 or columns * rows > MOST_PIXELS:
+        raise InputError(
+            f"the recording has {columns} x {rows} pixels; a map needs 2 rows and at most "
+            f"{MOST_PIXELS} pixels: use a line scan, or crop it in HyperSpy"
+        )
+    pixel = setup.probe_size
+    changed = {
+        "drift": None,
+        "dose_limit": 1e12,
+        "survey": {**step.survey.model_dump(), "field": setup.largest_field},
+        "centre": {"x": 0.0, "y": 0.0, "angle": 0.0},
+        "width": columns * pixel,
+        "height": rows * pixel,
+        "columns": columns,
+        "rows": rows,
+    }
+    return EdsMap.model_validate({**step.model_dump(), **changed})
 
 
 def _fit(

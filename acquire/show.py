@@ -142,6 +142,20 @@ def _told_result(result: dict[str, Any]) -> list[str]:
         if limits := told_limits(result):
             lines.append(f"  detection limits at one position: {limits}")
     lines += [f"  refined: {text}" for text in _told_refined(result.get("refined"))]
+    if "pixels" in result and "points" in result:
+        lines += _told_map(result)
+    return lines
+
+
+def _told_map(result: dict[str, Any]) -> list[str]:
+    rows, columns = result["pixels"]
+    lines = [f"  {columns} x {rows} pixels, {result['points_lost']} without data"]
+    for element, net in result.get("net_counts", {}).items():
+        limit = result["detection_limits"][element]["net_counts"]
+        lines.append(
+            f"  {element}: {net['value']:.0f} +- {net['standard_error']:.0f} net counts, "
+            f"{net['per_s']:.3g} per second; one pixel shows {limit:.2g} and more"
+        )
     return lines
 
 

@@ -25,7 +25,8 @@ DOSE = "dose_e_per_angstrom2"
 """Name of the budget of electron dose, and of its key in results."""
 
 
-def _wrong(message: str) -> PydanticCustomError:
+def wrong(message: str) -> PydanticCustomError:
+    """Return the error that says `message` of a part of a protocol."""
     return PydanticCustomError("protocol", "{message}", {"message": message})
 
 
@@ -85,22 +86,20 @@ LineStart = Annotated[
 ]
 
 
-class Watch(Written):
-    """An element whose counts are watched while the scan goes on."""
+class WatchedLine(Written):
+    """An element that is watched by one of its X-ray lines."""
 
     element: str
     """Chemical symbol, such as N or P."""
     line: str | None = None
     """X-ray line, such as Ka; left out, the strongest one that EDS usually uses."""
-    on_onset: FlagPolicy = "note"
-    """What the flag does when this element appears."""
 
     @model_validator(mode="after")
-    def _has_a_line(self) -> Watch:
+    def _has_a_line(self) -> WatchedLine:
         try:
             line_energy(self.element, self.line)
         except ValueError as error:
-            raise _wrong(str(error)) from None
+            raise wrong(str(error)) from None
         return self
 
     @field_validator("element")
@@ -109,7 +108,7 @@ class Watch(Written):
         try:
             return check_element(element)
         except ValueError as error:
-            raise _wrong(str(error)) from None
+            raise wrong(str(error)) from None
 
     @property
     def xray_line(self) -> str:
@@ -120,6 +119,13 @@ class Watch(Written):
     def energy(self) -> float:
         """Energy of the watched line in eV."""
         return line_energy(self.element, self.line)[1]
+
+
+class Watch(WatchedLine):
+    """An element whose counts are watched while the scan goes on."""
+
+    on_onset: FlagPolicy = "note"
+    """What the flag does when this element appears."""
 
 
 class DriftCorrection(Written):
@@ -167,17 +173,17 @@ class EdsLineScan(Step):
     @model_validator(mode="after")
     def _consistent(self) -> EdsLineScan:
         if self.background_points >= self.points:
-            raise _wrong(
+            raise wrong(
                 f"background_points ({self.background_points}) leaves no position to watch; "
                 f"write fewer than points ({self.points})"
             )
         elements = [watch.element for watch in self.watch]
         if len(set(elements)) < len(elements):
-            raise _wrong("watch: the same element twice; name each element once")
+            raise wrong("watch: the same element twice; name each element once")
         if isinstance(self.start, PointStart):
             self._stays_in_field(self.start)
         elif self.length > self.survey.field * 2**0.5:
-            raise _wrong(
+            raise wrong(
                 f"length: a line of {self.length * 1e9:.4g} nm does not fit the survey field of "
                 f"{self.survey.field * 1e9:.4g} nm; shorten it or widen survey.field"
             )
@@ -188,7 +194,7 @@ class EdsLineScan(Step):
         x1 = start.x + self.length * math.cos(start.angle)
         y1 = start.y + self.length * math.sin(start.angle)
         if max(abs(start.x), abs(start.y), abs(x1), abs(y1)) > half:
-            raise _wrong(
+            raise wrong(
                 f"start: the line from ({start.x * 1e9:.4g}, {start.y * 1e9:.4g}) nm to "
                 f"({x1 * 1e9:.4g}, {y1 * 1e9:.4g}) nm leaves the survey field of "
                 f"±{half * 1e9:.4g} nm; move or shorten it, or widen survey.field"

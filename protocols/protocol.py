@@ -7,9 +7,10 @@ from typing import Annotated, Any
 from pydantic import Field, TypeAdapter
 
 from protocols.eds import EdsLineScan, StemImage
+from protocols.eds_map import EdsMap
 from protocols.model import Written
 
-AnyStep = Annotated[EdsLineScan | StemImage, Field(discriminator="kind")]
+AnyStep = Annotated[EdsLineScan | EdsMap | StemImage, Field(discriminator="kind")]
 
 
 class Steps(Written):
@@ -21,7 +22,7 @@ class Steps(Written):
     """The steps in order."""
 
 
-ONE_STEP: TypeAdapter[EdsLineScan | StemImage] = TypeAdapter(AnyStep)
+ONE_STEP: TypeAdapter[EdsLineScan | EdsMap | StemImage] = TypeAdapter(AnyStep)
 
 
 def json_schema() -> dict[str, Any]:

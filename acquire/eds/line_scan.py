@@ -4,17 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from acquire.eds.drift import Shift, measure_shift
 from acquire.eds.edge import ScanLine, line_from
+from acquire.eds.follow_drift import FollowDrift
 from acquire.eds.watch import EdsWatch
-from acquire.flags import Flag
 from acquire.run import Run
-from drivers.stem import Area, Image, Spectrum, Stem, StemSetup
+from drivers.stem import Area, Spectrum, Stem, StemSetup
 from protocols.eds import DOSE, EdsLineScan
 from protocols.model import FlagPolicy, Refine, StopAfter
-
-REFUSALS_IN_A_ROW = 3
-"""Drift measurements refused one after the other before the run stops rather than go on blind."""
 
 
 def line_scan(step: EdsLineScan, stem: Stem, run: Run) -> dict[str, Any]:
@@ -41,7 +37,7 @@ class _Scan:
         self.setup = setup
         self.line = line
         self.watch = self._new_watch()
-        self.drift = _Drift(step, stem, run)
+        self.drift = FollowDrift(step.drift, stem, run)
         self.spectra: list[tuple[float, Spectrum]] = []
         self.stop_at: float | None = None
 
@@ -125,39 +121,3 @@ class _Scan:
             "points_lost": sum(spectrum.live_time <= 0 for _, spectrum in self.spectra),
             DOSE: self.run.spent(DOSE),
         }
-
-
-class _Drift:
-    """Keeps the scan on the specimen by shifting it; refuses a doubtful shift rather than guess."""
-
-    def __init__(self, step: EdsLineScan, stem: Stem, run: Run) -> None:
-        self.settings = step.drift
-        self.stem = stem
-        self.run = run
-        self.reference: Image | None = None
-        self.shift = (0.0, 0.0)
-        self.refused = 0
-
-    def follow(self, index: int) -> None:
-        """Measure and correct the drift where the protocol says so."""
-        if self.settings is None or index % self.settings.every:
-            return
-        image = self.run.do(self.stem.image, self.settings.image)
-        if self.reference is None:
-            self.reference = image
-            return
-        found = measure_shift(self.reference, image, largest=self.settings.largest_step)
-        shift = self.run.decide("drift", found)
-        if shift.refusal is not None:
-            self._doubt(index, shift)
-            return
-        self.refused = 0
-        self.shift = (self.shift[0] + shift.dx, self.shift[1] + shift.dy)
-        self.run.do(self.stem.shift_scan, *self.shift)
-
-    def _doubt(self, index: int, shift: Shift) -> None:
-        self.refused += 1
-        stop = self.refused >= REFUSALS_IN_A_ROW
-        note = f"drift not corrected: {shift.refusal}"
-        flag = Flag(kind="drift", of="specimen", index=index, note=note)
-        self.run.flag(flag, "stop" if stop else "note")

@@ -21,7 +21,7 @@ import numpy.typing as npt
 from acquire.eds.background import MEASURED_NEIGHBOURS, channel_energies, seen_elements
 from acquire.eds.windows import line_width, window_of
 from drivers.stem import StemSetup
-from protocols.eds import Watch
+from protocols.eds import WatchedLine
 from protocols.xray_lines import LINE_ENERGIES_EV, line_energy
 
 Floats = npt.NDArray[np.float64]
@@ -41,7 +41,7 @@ ROUNDS = 3
 class NetCounts:
     """Turns spectra into net counts of each watched line."""
 
-    def __init__(self, setup: StemSetup, watched: Sequence[Watch], summed: Floats) -> None:
+    def __init__(self, setup: StemSetup, watched: Sequence[WatchedLine], summed: Floats) -> None:
         """Fix the weights by `summed`, the summed spectrum of a scan or map, shape (channels,).
 
         Raises:
@@ -56,6 +56,11 @@ class NetCounts:
             each.element: self._weights_of(each.energy, lines, np.asarray(summed, float))
             for each in watched
         }
+        self._peaks = {
+            each.element: _peak(self._energies, each.energy, setup.resolution)
+            * setup.energy_axis.scale
+            for each in watched
+        }
 
     def of(self, counts: npt.NDArray[np.generic]) -> dict[str, tuple[Floats, Floats]]:
         """Return each element's net counts and their standard errors, two arrays of shape (n,).
@@ -63,11 +68,12 @@ class NetCounts:
         `counts` has shape (n, channels). Net counts are those of the whole line and may be
         negative. Where hardly anything was counted the error, from the counts, is too small.
         """
-        held = np.asarray(counts, float)
-        return {
-            element: (held @ weights, np.sqrt(held @ weights**2))
-            for element, weights in self._weights.items()
-        }
+        found = {}
+        for element, weights in self._weights.items():
+            used = np.flatnonzero(weights)  # few of all channels, and a map has many spectra
+            held, factors = counts[:, used].astype(np.float64), weights[used]
+            found[element] = (held @ factors, np.sqrt(held @ factors**2))
+        return found
 
     def detection_limit(self, element: str, background_spectrum: Floats) -> float:
         """Return the net counts that are detected in 95 % of cases, with 5 % false ones.
@@ -77,6 +83,11 @@ class NetCounts:
         """
         variance = float(np.asarray(background_spectrum, float) @ self._weights[element] ** 2)
         return 2.71 + 3.29 * math.sqrt(variance)
+
+    def without(self, element: str, spectrum: Floats) -> Floats:
+        """Return what a spectrum, shape (channels,), would be without the element's net counts."""
+        net = max(float(spectrum @ self._weights[element]), 0.0)
+        return np.maximum(spectrum - net * self._peaks[element], 0.0)
 
     def _weights_of(self, energy: float, lines: Sequence[float], summed: Floats) -> Floats:
         """Return the weights, shape (channels,), that give the net counts of the line there."""
@@ -111,7 +122,7 @@ class NetCounts:
         return np.stack([*peaks, *level], axis=1)
 
 
-def _lines(setup: StemSetup, watched: Sequence[Watch], summed: Floats) -> Iterator[float]:
+def _lines(setup: StemSetup, watched: Sequence[WatchedLine], summed: Floats) -> Iterator[float]:
     """Yield the energies (eV) of the lines that may be in the spectra, each once.
 
     Those of watched elements, of C, N and O, whose tails reach each other's windows, and of what

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from drivers.stem import EnergyAxis, StemSetup
-from protocols.eds import Watch
+from protocols.eds import WatchedLine
 from protocols.errors import InputError
 
 FANO_FACTOR = 0.12
@@ -54,7 +54,7 @@ class Window:
     """From 1 to 1.5 widths below and above; a side that is off the axis is left out."""
 
 
-def window_of(watch: Watch, setup: StemSetup) -> Window:
+def window_of(watch: WatchedLine, setup: StemSetup) -> Window:
     """Return the channels of an element's line.
 
     Raises:

@@ -1,4 +1,4 @@
-"""A grey picture as a PNG that a page carries within itself."""
+"""A grey or coloured picture as a PNG that a page carries within itself."""
 
 from __future__ import annotations
 
@@ -30,10 +30,12 @@ def grey(pixels: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
     return (np.clip(shown, 0.0, 1.0) * 255).astype(np.uint8)
 
 
-def png(picture: npt.NDArray[np.uint8]) -> bytes:
-    """Return an 8-bit grey picture, shape (rows, columns), as a PNG file.
+def png(picture: npt.NDArray[np.uint8], palette: npt.NDArray[np.uint8] | None = None) -> bytes:
+    """Return an 8-bit picture, shape (rows, columns), as a PNG file.
 
-    Source: W3C PNG specification, 3rd edition: signature, IHDR, IDAT, IEND; filter 0 on each row.
+    It is grey, or coloured by `palette`: red, green and blue of each value, shape (256, 3).
+    Source: W3C PNG specification, 3rd edition: signature, IHDR, PLTE, IDAT, IEND; filter 0 on each
+    row.
     """
     rows, columns = picture.shape
 
@@ -41,14 +43,24 @@ def png(picture: npt.NDArray[np.uint8]) -> bytes:
         check = struct.pack(">I", zlib.crc32(kind + data))
         return struct.pack(">I", len(data)) + kind + data + check
 
-    header = struct.pack(">IIBBBBB", columns, rows, 8, 0, 0, 0, 0)
+    kind = 0 if palette is None else 3
+    header = struct.pack(">IIBBBBB", columns, rows, 8, kind, 0, 0, 0)
+    colours = b"" if palette is None else chunk(b"PLTE", palette.tobytes())
     filtered = np.pad(picture, ((0, 0), (1, 0)))
     body = zlib.compress(filtered.tobytes(), 6)
-    return (
-        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", body) + chunk(b"IEND", b"")
-    )
+    data, end = chunk(b"IDAT", body), chunk(b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + colours + data + end
 
 
 def data_uri(pixels: npt.NDArray[Any]) -> str:
-    """Return the image as a `data:` URI."""
-    return "data:image/png;base64," + base64.b64encode(png(grey(pixels))).decode("ascii")
+    """Return the image, in grey, as a `data:` URI."""
+    return _uri(png(grey(pixels)))
+
+
+def coloured_uri(picture: npt.NDArray[np.uint8], palette: npt.NDArray[np.uint8]) -> str:
+    """Return a picture in the colours of `palette` as a `data:` URI."""
+    return _uri(png(picture, palette))
+
+
+def _uri(file: bytes) -> str:
+    return "data:image/png;base64," + base64.b64encode(file).decode("ascii")

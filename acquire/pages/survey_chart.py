@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from acquire.eds.scan_data import ScanData
 from acquire.pages.charts import COLOURS, Bar, ruler_for, ticks
@@ -69,6 +69,8 @@ class Survey:
     drawn: Drawn | None = None
     font: float = 0.0
     """Height of the words in pixels of the image."""
+    outline: str = ""
+    """Corners of a rectangle that was mapped, as SVG points."""
 
 
 def survey(
@@ -97,6 +99,19 @@ def survey(
         drawn=None if scan is None else _drawn(image, scan, found),
         font=columns * 0.034,
     )
+
+
+def outlined(image: Image | None, corners: Sequence[tuple[float, float]]) -> Survey | None:
+    """Return the image with its scale and a rectangle, corners (m) in the frame of the image."""
+    shown = survey(image, None)
+    if shown is None or image is None:
+        return None
+    pixel = image.pixel_size
+    places = (
+        ((x - image.x) / pixel + shown.columns / 2, (y - image.y) / pixel + shown.rows / 2)
+        for x, y in corners
+    )
+    return replace(shown, outline=" ".join(f"{x:.1f},{y:.1f}" for x, y in places))
 
 
 def _drawn(image: Image, scan: ScanData, found: Sequence[Finding]) -> Drawn:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -139,15 +140,16 @@ def _told_result(result: dict[str, Any]) -> list[str]:
     lines = [f"step {result['step']}: {result['kind']}"]
     if result["ended_by"]:
         lines[0] += f", {result['ended_by']}"
-    for element, found in result.get("onsets", {}).items():
-        if "none" in found:
-            lines.append(f"  {element}: no onset: {found['none']}")
-        else:
-            lines.append(f"  {told_flag({'kind': 'onset', 'of': element, **found})}")
+    for kind in ("onset", "plateau"):
+        lines += _told_places(kind, result.get(f"{kind}s", {}))
+    lines += [f"  width {text}" for text in _told_width(result.get("width", {}))]
     for element, found in result.get("dose_for_loss", {}).items():
         lines.append(f"  {element}: {result['loss'] * 100:.3g} % gone: {_told_dose(found)}")
     if "order" in result:
-        lines.append(f"  order: {result['order']}; {result['points']} positions")
+        lines.append(f"  order: {told_order(result)}; {result['points']} positions")
+        if limits := told_limits(result):
+            lines.append(f"  detection limits at one position: {limits}")
+    lines += [f"  refined: {text}" for text in _told_refined(result.get("refined"))]
     if "pixels" in result and "points" in result:
         lines += _told_map(result)
     return lines
@@ -176,6 +178,69 @@ def _told_dose(found: dict[str, Any]) -> str:
         )
     least = found.get("at_least_e_per_angstrom2")
     return f"{found['none']}" + ("" if least is None else f"; at least {least:.4g} e/Å²")
+
+
+def _told_places(kind: str, places: Mapping[str, Any]) -> list[str]:
+    """Return a line for each place found, and one for each reason why others have none."""
+    missing: dict[str, list[str]] = {}
+    lines = []
+    for element, found in places.items():
+        if "none" in found:
+            missing.setdefault(found["none"], []).append(element)
+        else:
+            lines.append(f"  {told_flag({'kind': kind, 'of': element, **found})}")
+    for reason, elements in missing.items():
+        lines.append(f"  {', '.join(elements)}: no {kind}: {reason}")
+    return lines
+
+
+def told_order(result: Mapping[str, Any]) -> str:
+    """Return which element appears first and why that is said; empty where it was not looked for.
+
+    Order is claimed only of intervals that are apart.
+    """
+    order = str(result.get("order", ""))
+    if order != "undecided":
+        return order and f"{order}: the intervals are apart"
+    seen = sum("none" not in found for found in result.get("onsets", {}).values())
+    reason = "the intervals are not apart" if seen > 1 else "fewer than two elements have an onset"
+    return f"undecided: {reason}"
+
+
+def told_limits(result: Mapping[str, Any]) -> str:
+    """Return what of each element one position must give to be seen; empty where not known."""
+    return ", ".join(
+        f"{element} {limit['net_counts_per_s']:.3g} counts/s ({limit['net_counts']:.3g} counts)"
+        for element, limit in result.get("detection_limits", {}).items()
+        if "net_counts" in limit and "net_counts_per_s" in limit
+    )
+
+
+def _told_width(width: Mapping[str, Any]) -> list[str]:
+    if "none" in width:
+        return [f"not known: {width['none']}"]
+    if width.get("value_m") is None:
+        return []
+    text = f"{width['value_m'] * 1e9:.0f} nm"
+    if width.get("interval_m"):
+        low, high = width["interval_m"]
+        text += f" ({width['confidence']:.0%}: {low * 1e9:.0f} to {high * 1e9:.0f} nm)"
+    if "from" in width and "to" in width:
+        text += f", onset of {width['from']} to plateau of {width['to']}"
+    if width.get("spread_m") is not None:
+        text += f"; other shapes of the rise differ by up to {width['spread_m'] * 1e9:.0f} nm"
+    return [text]
+
+
+def _told_refined(refined: Mapping[str, Any] | None) -> list[str]:
+    if not refined:
+        return []
+    text = f"{refined['passes']} passes" if "passes" in refined else "yes"
+    if refined.get("electrons") is not None:
+        text += f", {refined['electrons']:.3g} electrons"
+    if refined.get("uniform_electrons") is not None:
+        text += f"; a uniform scan: {refined['uniform_electrons']:.3g}"
+    return [text]
 
 
 def _told_gap(gap: dict[str, Any]) -> str:

@@ -59,7 +59,8 @@ class ScanData:
     pitch: float
     """m."""
     main: Positions
-    """The pass: position i is `i * pitch` along the line; one that is missing is a gap."""
+    """The line: position i is `i * pitch` along it; one that is missing is a gap. What was exposed
+    more than once is summed."""
     refined: Positions
     """Extra positions measured after the pass, by their distance."""
 
@@ -92,7 +93,7 @@ def read_scan(record: RunRecord, step: StepRecord) -> ScanData | None:
         angle=line["angle"],
         pitch=pitch,
         main=_stacked(_in_their_places(on_grid, pitch), channels),
-        refined=_stacked(sorted(between, key=lambda item: item[0]), channels),
+        refined=_stacked([(d, [done]) for d, done in sorted(between, key=_by_distance)], channels),
     )
 
 
@@ -114,28 +115,31 @@ def _distance(done: Done, x0: float, y0: float, angle: float) -> float:
     return (area.x - x0) * math.cos(angle) + (area.y - y0) * math.sin(angle)
 
 
+def _by_distance(item: tuple[float, Done]) -> float:
+    return item[0]
+
+
 def _in_their_places(
     found: list[tuple[float, Done]], pitch: float
-) -> list[tuple[float, Done | None]]:
-    """Return one item per place of the line up to the furthest one; None for a missing one."""
-    by_place = {round(distance / pitch): done for distance, done in found}
+) -> list[tuple[float, list[Done]]]:
+    """Return one item per place of the line up to the furthest one, with its exposures."""
+    by_place: dict[int, list[Done]] = {}
+    for distance, done in found:
+        by_place.setdefault(round(distance / pitch), []).append(done)
     furthest = max(by_place, default=-1)
-    return [(place * pitch, by_place.get(place)) for place in range(furthest + 1)]
+    return [(place * pitch, by_place.get(place, [])) for place in range(furthest + 1)]
 
 
-def _stacked(
-    rows: list[tuple[float, Done]] | list[tuple[float, Done | None]], channels: int
-) -> Positions:
+def _stacked(rows: list[tuple[float, list[Done]]], channels: int) -> Positions:
     counts = np.zeros((len(rows), channels), np.uint32)
     times = np.zeros((3, len(rows)))
-    for index, (_, done) in enumerate(rows):
-        if done is None:
-            continue
-        spectrum: Spectrum = done.result
-        times[1:, index] = spectrum.real_time, spectrum.electrons
-        if spectrum.counts.size and spectrum.live_time > 0:
-            counts[index] = spectrum.counts
-            times[0, index] = spectrum.live_time
+    for index, (_, exposures) in enumerate(rows):
+        for done in exposures:
+            spectrum: Spectrum = done.result
+            times[1:, index] += spectrum.real_time, spectrum.electrons
+            if spectrum.counts.size and spectrum.live_time > 0:
+                counts[index] += spectrum.counts.astype(np.uint32)
+                times[0, index] += spectrum.live_time
     small = counts.max(initial=0) <= np.iinfo(np.uint16).max
     return Positions(
         distance=np.array([distance for distance, _ in rows], np.float64),
@@ -143,5 +147,5 @@ def _stacked(
         live_time=times[0],
         real_time=times[1],
         electrons=times[2],
-        utc=tuple(done.utc if done else "" for _, done in rows),
+        utc=tuple(exposures[-1].utc if exposures else "" for _, exposures in rows),
     )

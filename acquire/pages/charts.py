@@ -1,6 +1,6 @@
-"""Where a line profile's parts are drawn, as numbers that a page template draws.
+"""What the drawings of a line have in common: scales, ticks, running means; numbers only.
 
-All coordinates here are those of an SVG's viewBox. Nothing here makes markup.
+Coordinates are those of an SVG's viewBox. Nothing here makes markup.
 """
 
 from __future__ import annotations
@@ -13,17 +13,15 @@ import numpy as np
 import numpy.typing as npt
 
 from acquire.eds.scan_data import Positions, ScanData
-from acquire.eds.windows import window_of
-from drivers.errors import InputError
-from protocols.eds import Watch
+
+Floats = npt.NDArray[np.float64]
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
 """Okabe and Ito's palette, which people with colour-blindness can tell apart."""
-WIDTH, HEIGHT = 940.0, 216.0
-LEFT, RIGHT, TOP, BOTTOM = 62.0, 926.0, 40.0, 176.0
-"""The plot within the viewBox of a profile."""
-ROOM = 160.0
-"""What the words beside a mark need."""
+DASHES = ("none", "9 4", "2.5 3", "12 3 2.5 3", "5 2.5", "18 4")
+"""Of lines that must be told apart in print without colours."""
+WIDTH, LEFT, RIGHT = 940.0, 62.0, 926.0
+"""Of every drawing of a line, so that one stands above the other."""
 RUNNING = 9
 """Positions in the running mean."""
 
@@ -56,6 +54,11 @@ def ruler_for(length: float, pitch: float) -> Ruler:
     return Ruler(unit, per_metre, min(digits, 3))
 
 
+def told_rate(rate: float) -> str:
+    """Return a rate (counts/s) with three significant digits."""
+    return f"{float(f'{rate:.3g}'):.10g} counts/s"
+
+
 @dataclass(frozen=True)
 class Tick:
     """A mark on an axis and what it says."""
@@ -65,56 +68,11 @@ class Tick:
 
 
 @dataclass(frozen=True)
-class Mark:
-    """A vertical line in a profile, and its words."""
-
-    at: float
-    kind: str
-    """onset or raised."""
-    text: str
-    """Empty where the other mark says it."""
-    before: bool
-    """True where the words stand to the left of the line."""
-
-
-@dataclass(frozen=True)
 class Bar:
     """A span along the line."""
 
     at: float
     width: float
-
-
-@dataclass(frozen=True)
-class Profile:
-    """One element's counts along the line."""
-
-    element: str
-    line: str
-    colour: str
-    problem: str
-    """Why there is nothing to draw; empty where there is."""
-    dots: tuple[tuple[float, float], ...] = ()
-    rings: tuple[tuple[float, float], ...] = ()
-    """Positions measured after the pass."""
-    means: tuple[str, ...] = ()
-    """Running means as SVG points; a gap parts them."""
-    gaps: tuple[Bar, ...] = ()
-    interval: Bar | None = None
-    marks: tuple[Mark, ...] = ()
-    x_ticks: tuple[Tick, ...] = ()
-    y_ticks: tuple[Tick, ...] = ()
-    unit: str = "nm"
-
-
-@dataclass(frozen=True)
-class Onset:
-    """What is known of an element's appearance, distances in m; None for what is not."""
-
-    position: float | None = None
-    interval: tuple[float, float] | None = None
-    raised: float | None = None
-    kind: str = "onset"
 
 
 def ticks(low: float, high: float, most: int) -> list[float]:
@@ -130,18 +88,69 @@ def ticks(low: float, high: float, most: int) -> list[float]:
     return [number * step for number in range(first, last + 1)]
 
 
-def running_mean(
-    counts: npt.NDArray[np.float64], weight: npt.NDArray[np.float64]
-) -> npt.NDArray[np.float64]:
+@dataclass(frozen=True)
+class Plot:
+    """A plot's place in its drawing, and its scales: distance (m) to x, values to y."""
+
+    length: float
+    """Of the line, m."""
+    low: float
+    high: float
+    """Values at the lower and the upper edge."""
+    top: float
+    bottom: float
+
+    def x(self, distance: Any) -> Any:
+        """Return where a distance, or an array of them, is drawn."""
+        return LEFT + distance / self.length * (RIGHT - LEFT)
+
+    def y(self, value: Any) -> Any:
+        """Return where a value, or an array of them, is drawn."""
+        return self.bottom - (value - self.low) / (self.high - self.low) * (self.bottom - self.top)
+
+    def bar(self, low: float, high: float, least: float = 0.0) -> Bar:
+        """Return the span from `low` to `high`, at least `least` (m) wide and within the plot."""
+        grow = max(0.0, least - (high - low)) / 2
+        left, right = max(LEFT, self.x(low - grow)), min(RIGHT, self.x(high + grow))
+        return Bar(round(left, 1), round(max(right - left, 1.0), 1))
+
+    def x_ticks(self, ruler: Ruler) -> tuple[Tick, ...]:
+        """Return the marks along the line."""
+        found = ticks(0.0, self.length * ruler.per_metre, 10)
+        return tuple(
+            Tick(round(self.x(value / ruler.per_metre), 1), f"{value:g}") for value in found
+        )
+
+    def y_ticks(self, most: int) -> tuple[Tick, ...]:
+        """Return the marks of the values."""
+        found = ticks(self.low, self.high, most)
+        return tuple(Tick(round(self.y(value), 1), f"{value:.6g}") for value in found)
+
+    def dots(self, distance: Floats, values: Floats) -> list[tuple[float, float]]:
+        """Return where values at distances are drawn."""
+        xs, ys = self.x(distance).round(1).tolist(), self.y(values).round(1).tolist()
+        return list(zip(xs, ys, strict=True))
+
+    def polylines(self, distance: Floats, values: Floats) -> tuple[str, ...]:
+        """Return the runs of finite values as the text of SVG's `points`; a gap parts them."""
+        xs, ys, known = self.x(distance), self.y(values), np.isfinite(values)
+        cuts = np.flatnonzero(np.diff(known.astype(np.int8))) + 1
+        runs = np.split(np.arange(len(xs)), cuts)
+        return tuple(
+            " ".join(f"{xs[i]:.1f},{ys[i]:.1f}" for i in run)
+            for run in runs
+            if len(run) and known[run[0]]
+        )
+
+
+def running_mean(counts: Floats, weight: Floats) -> Floats:
     """Return counts per weight over `RUNNING` positions around each; NaN where there is none.
 
     The ends have fewer neighbours; positions without weight (gaps) do not count.
     """
     kernel = np.ones(min(RUNNING, len(counts)))
     total, time = (np.convolve(values, kernel, "same") for values in (counts, weight))
-    mean: npt.NDArray[np.float64] = np.divide(
-        total, time, out=np.full(len(counts), np.nan), where=time > 0
-    )
+    mean: Floats = np.divide(total, time, out=np.full(len(counts), np.nan), where=time > 0)
     mean[weight <= 0] = np.nan
     return mean
 
@@ -168,115 +177,3 @@ def usual_live_time(positions: Positions) -> float:
     """Return the median live time (s) of the positions that have data; 0 where none has."""
     known = positions.live_time[~positions.lost]
     return float(np.median(known)) if known.size else 0.0
-
-
-def profile(scan: ScanData, number: int, watch: Watch, onset: Onset) -> Profile:
-    """Return the profile of a watched element, counts scaled to the usual live time.
-
-    Args:
-        scan: the line scan so far.
-        number: of the element among those watched; it chooses the colour.
-        watch: the element and its line.
-        onset: what to mark.
-    """
-    named = (watch.element, watch.xray_line.replace("_", " "), COLOURS[number % len(COLOURS)])
-    positions, after = in_order(scan)
-    usual = usual_live_time(positions)
-    if not usual:
-        return Profile(*named, problem="no data yet")
-    try:
-        window = window_of(watch, scan.setup).counted
-    except InputError as error:
-        return Profile(*named, problem=str(error))
-    counts = positions.counts[:, window].sum(axis=1).astype(np.float64)
-    known = ~positions.lost
-    weight = np.where(known, positions.live_time / usual, 0.0)
-    scaled = np.divide(counts, weight, out=np.zeros(len(counts)), where=known)
-    axes = _Axes(scan, max(float(scaled.max(initial=0.0)), 1.0))
-    ruler = axes.ruler
-    xs = axes.x(positions.distance)
-    dots = list(zip(xs.round(1).tolist(), axes.y(scaled).round(1).tolist(), strict=True))
-    mean = running_mean(counts, weight)
-    return Profile(
-        *named,
-        problem="",
-        dots=tuple(d for d, k, a in zip(dots, known, after, strict=True) if k and not a),
-        rings=tuple(d for d, k, a in zip(dots, known, after, strict=True) if k and a),
-        means=tuple(_polylines(xs, axes.y(mean), np.isfinite(mean))),
-        gaps=tuple(axes.bar(d, d, scan.pitch) for d in positions.distance[~known].tolist()),
-        interval=None if onset.interval is None else axes.bar(*onset.interval),
-        marks=_marks(axes, onset, ruler),
-        x_ticks=axes.x_ticks(),
-        y_ticks=axes.y_ticks(),
-        unit=ruler.unit,
-    )
-
-
-class _Axes:
-    """The scales of one profile."""
-
-    def __init__(self, scan: ScanData, largest: float) -> None:
-        self.length = scan.step.length
-        self.largest = largest * 1.08
-        self.ruler = ruler_for(self.length, scan.pitch)
-
-    def x(self, distance: Any) -> Any:
-        return LEFT + distance / self.length * (RIGHT - LEFT)
-
-    def y(self, counts: Any) -> Any:
-        return BOTTOM - counts / self.largest * (BOTTOM - TOP)
-
-    def bar(self, low: float, high: float, least: float = 0.0) -> Bar:
-        """Return the span from `low` to `high`, at least `least` (m) wide and within the plot."""
-        grow = max(0.0, least - (high - low)) / 2
-        left, right = max(LEFT, self.x(low - grow)), min(RIGHT, self.x(high + grow))
-        return Bar(round(left, 1), round(max(right - left, 1.0), 1))
-
-    def x_ticks(self) -> tuple[Tick, ...]:
-        scale = self.ruler.per_metre
-        found = ticks(0.0, self.length * scale, 10)
-        return tuple(Tick(round(self.x(value / scale), 1), f"{value:g}") for value in found)
-
-    def y_ticks(self) -> tuple[Tick, ...]:
-        found = ticks(0.0, self.largest, 5)
-        return tuple(Tick(round(self.y(value), 1), f"{value:g}") for value in found)
-
-
-def _polylines(
-    xs: npt.NDArray[np.float64], ys: npt.NDArray[np.float64], known: npt.NDArray[np.bool_]
-) -> list[str]:
-    """Return the runs of known points as the text of SVG's `points`."""
-    cuts = np.flatnonzero(np.diff(known.astype(np.int8))) + 1
-    runs = np.split(np.arange(len(xs)), cuts)
-    return [
-        " ".join(f"{xs[i]:.1f},{ys[i]:.1f}" for i in run)
-        for run in runs
-        if len(run) and known[run[0]]
-    ]
-
-
-def _marks(axes: _Axes, onset: Onset, ruler: Ruler) -> tuple[Mark, ...]:
-    """Return the lines at the onset and where the flag was raised.
-
-    The onset's words stand before it, the flag's behind it; where one has no room, the other's
-    say both.
-    """
-    places = (("onset", "onset", onset.position), ("raised", "flag raised at", onset.raised))
-    found = [
-        (kind, axes.x(at), f"{words} {ruler.text(at)}")
-        for kind, words, at in places
-        if at is not None
-    ]
-    if not found:
-        return ()
-    both = "; ".join(text for _, _, text in found)
-    texts = [text for _, _, text in found]
-    before = [kind == "onset" for kind, _, _ in found]
-    if found[0][1] - LEFT < ROOM:
-        texts, before = ["" for _ in found[1:]] + [both], [False for _ in found]
-    elif RIGHT - found[-1][1] < ROOM:
-        texts, before = [both] + ["" for _ in found[1:]], [True for _ in found]
-    return tuple(
-        Mark(round(x, 1), kind, text, left)
-        for (kind, x, _), text, left in zip(found, texts, before, strict=True)
-    )

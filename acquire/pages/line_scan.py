@@ -2,30 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from acquire.eds.scan_data import ScanData, read_scan, survey_of
-from acquire.pages.charts import Onset, Profile, Ruler, profile, ruler_for, usual_live_time
+from acquire.pages.bands import UNEVEN
+from acquire.pages.charts import Ruler, in_order, ruler_for, usual_live_time
+from acquire.pages.findings import Finding, findings
+from acquire.pages.findings_table import FoundRow, found_rows
+from acquire.pages.normalised_chart import NormalisedChart, normalised_chart
+from acquire.pages.profile_chart import Profile, profile
+from acquire.pages.refinement import Refinement, refinement_of
+from acquire.pages.spectra_chart import SpectraChart, spectra_chart
 from acquire.pages.step_page import Dose, StepPage, state_of, title_of
 from acquire.pages.survey_chart import Survey, survey
+from acquire.pages.width import Shape, shapes_of, told_width
+from acquire.pages.zones import zones
 from acquire.record import RunRecord, StepRecord
+from acquire.show import told_limits, told_order
 from protocols.eds import DOSE
 from protocols.units import CURRENT, LENGTH, TIME
-
-
-@dataclass(frozen=True)
-class Finding:
-    """What was found of one element."""
-
-    element: str
-    line: str
-    place: str
-    interval: str
-    raised: str
-    evidence: str
-    note: str
 
 
 @dataclass(frozen=True)
@@ -35,9 +32,21 @@ class LineScanPage(StepPage):
     template: str = "line_scan.html"
     survey: Survey | None = None
     survey_caption: str = ""
-    findings: tuple[Finding, ...] = ()
+    found: tuple[FoundRow, ...] = ()
     order: str = ""
     width: str = ""
+    width_between: str = ""
+    """Whose onset and whose plateau the width lies between."""
+    shapes: tuple[Shape, ...] = ()
+    shapes_of: str = ""
+    """The element whose counts they were fitted to."""
+    spread: str = ""
+    """Largest difference of width among the shapes that the data do not exclude."""
+    limits: str = ""
+    electrons: float | None = None
+    refined: Refinement | None = None
+    normalised: NormalisedChart | None = None
+    spectra: SpectraChart | None = None
     profiles: tuple[Profile, ...] = ()
     live_time: str = ""
     """To which the profiles' counts are scaled."""
@@ -47,96 +56,65 @@ def line_scan_page(record: RunRecord, step: StepRecord, view: Mapping[str, Any])
     """Return the page of a line scan as far as it has gone."""
     scan = read_scan(record, step)
     image = survey_of(record, step)
+    page = LineScanPage(step.index, title_of(step), step.kind, state_of(step))
     if scan is None:
-        picture = survey(image, None)
-        return LineScanPage(step.index, title_of(step), step.kind, state_of(step), survey=picture)
+        return replace(page, survey=survey(image, None))
     flags = [flag for flag in view["flags"] if flag["step"] == step.index]
+    found = findings(scan.step.watch, step.result, flags)
     ruler = ruler_for(scan.step.length, scan.pitch)
-    onsets = [(w.element, _onset(w.element, step, flags)) for w in scan.step.watch]
-    findings = [
-        _finding(watch.element, watch.xray_line, onset, step, flags, ruler)
-        for watch, (_, onset) in zip(scan.step.watch, onsets, strict=True)
-    ]
-    return LineScanPage(
-        step.index,
-        title_of(step),
-        step.kind,
-        state_of(step),
+    page = replace(
+        page,
         facts=tuple(_scan_facts(scan, ruler)),
-        survey=survey(image, scan, onsets),
+        survey=survey(image, scan, found),
         survey_caption="Dark-field survey image with the scan line and the strip that was exposed, "
         "to scale. Marks across the strip are the back-dated onsets.",
-        findings=tuple(findings),
-        order=_order(step),
-        width=_width(step, ruler),
+        found=found_rows(found, ruler),
         dose=_dose(scan, step, view),
+    )
+    return _drawn(_told(page, step.result or {}, ruler), scan, found, step.result or {}, ruler)
+
+
+def _told(page: LineScanPage, result: Mapping[str, Any], ruler: Ruler) -> LineScanPage:
+    """Add what the result says in words; an older run's says less."""
+    width = result.get("width", {})
+    spread = width.get("spread_m")
+    between = ""
+    if "from" in width and "to" in width:
+        between = f"from the onset of {width['from']} to the plateau of {width['to']}"
+    return replace(
+        page,
+        order=told_order(result),
+        width=told_width(width, ruler),
+        width_between=between,
+        shapes=shapes_of(width, ruler),
+        shapes_of=width.get("shapes_of", ""),
+        spread="" if spread is None else ruler.text(spread),
+        limits=told_limits(result),
+        electrons=result.get("electrons"),
+        refined=refinement_of(result.get("refined"), ruler),
+    )
+
+
+def _drawn(
+    page: LineScanPage,
+    scan: ScanData,
+    found: Sequence[Finding],
+    result: Mapping[str, Any],
+    ruler: Ruler,
+) -> LineScanPage:
+    """Add the drawings."""
+    positions, _ = in_order(scan)
+    summed = zones(found, positions)
+    return replace(
+        page,
+        normalised=normalised_chart(scan, found, result, summed),
+        spectra=spectra_chart(scan, positions, summed, ruler),
         profiles=tuple(
-            profile(scan, number, watch, onset)
-            for number, (watch, (_, onset)) in enumerate(zip(scan.step.watch, onsets, strict=True))
+            profile(scan, number, watch, each.onset)
+            for number, (watch, each) in enumerate(zip(scan.step.watch, found, strict=True))
         ),
         live_time=TIME.suggest(float(f"{usual_live_time(scan.main):.3g}")),
     )
-
-
-def _onset(element: str, step: StepRecord, flags: list[dict[str, Any]]) -> Onset:
-    """Return what the result says, or the newest flag where there is no result yet."""
-    raised = [f for f in flags if f["of"] == element and f["kind"] in ("onset", "present")]
-    newest = raised[-1] if raised else {}
-    found = (step.result or {}).get("onsets", {}).get(element, newest)
-    interval = found.get("interval_m")
-    return Onset(
-        position=found.get("position_m"),
-        interval=None if interval is None else (float(interval[0]), float(interval[1])),
-        raised=newest.get("raised_position_m"),
-        kind="onset",
-    )
-
-
-def _finding(
-    element: str,
-    line: str,
-    onset: Onset,
-    step: StepRecord,
-    flags: list[dict[str, Any]],
-    ruler: Ruler,
-) -> Finding:
-    found = (step.result or {}).get("onsets", {}).get(element, {})
-    of = [flag for flag in flags if flag["of"] == element and flag["kind"] == "onset"]
-    flag = of[-1] if of else {}
-    confidence = found.get("confidence", flag.get("confidence"))
-    interval = "-"
-    if onset.interval is not None:
-        interval = f"{confidence * 100:g} %: " if confidence else ""
-        interval += ruler.span(*onset.interval)
-    missing = found.get("none", "" if step.result is not None else "not seen so far")
-    place = ruler.text(onset.position) if onset.position is not None else f"no onset: {missing}"
-    evidence = "-"
-    if flag.get("statistic") is not None:
-        evidence = f"{flag['statistic']:.1f} (flag above {flag['threshold']:.1f})"
-    return Finding(
-        element,
-        line.replace("_", " "),
-        place,
-        interval,
-        "-" if onset.raised is None else ruler.text(onset.raised),
-        evidence,
-        flag.get("note", ""),
-    )
-
-
-def _order(step: StepRecord) -> str:
-    order = (step.result or {}).get("order", "")
-    return f"{order}: the intervals are not apart" if order == "undecided" else str(order)
-
-
-def _width(step: StepRecord, ruler: Ruler) -> str:
-    width = (step.result or {}).get("width", {})
-    if "value_m" not in width:
-        return ""
-    text = ruler.text(width["value_m"])
-    if width.get("interval_m"):
-        text += f" ({width['confidence'] * 100:g} %: {ruler.span(*width['interval_m'])})"
-    return text
 
 
 def _dose(scan: ScanData, step: StepRecord, view: Mapping[str, Any]) -> Dose | None:
@@ -165,7 +143,7 @@ def _scan_facts(scan: ScanData, ruler: Ruler) -> Iterator[tuple[str, str]]:
     if scan.identity is None or not scan.identity.recorded:
         yield "probe current", CURRENT.suggest(step.probe_current)
         yield "dwell", f"{TIME.suggest(step.dwell)} at each position"
-        yield "dose at each position", f"{step.dose:.4g} e/Å²"
+        yield "dose at each position", _told_dose(scan)
     yield "beam energy", f"{setup.beam_energy / 1e3:g} keV"
     axis = setup.energy_axis
     last = axis.offset + axis.scale * (axis.channels - 1)
@@ -174,3 +152,12 @@ def _scan_facts(scan: ScanData, ruler: Ruler) -> Iterator[tuple[str, str]]:
         f"{axis.channels} channels of {axis.scale:g} eV, {axis.offset:g} to {last:g} eV",
     )
     yield "resolution", f"{setup.resolution:.0f} eV at Mn Ka"
+
+
+def _told_dose(scan: ScanData) -> str:
+    """Return the dose that was asked for, or what was given where it is not the same all over."""
+    electrons = scan.main.electrons[scan.main.electrons > 0]
+    if not electrons.size or electrons.max() < UNEVEN * electrons.min():
+        return f"{scan.step.dose:.4g} e/Å²"
+    area = scan.step.exposed_area * 1e20  # Å²
+    return f"{electrons.min() / area:.4g} to {electrons.max() / area:.4g} e/Å²"

@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from acquire.eds.scan_data import ScanData
-from acquire.pages.charts import COLOURS, Bar, Onset, ruler_for, ticks
+from acquire.pages.charts import COLOURS, Bar, ruler_for, ticks
+from acquire.pages.findings import Finding
 from drivers.stem import Image
 
 LEAST = 8
@@ -73,7 +74,7 @@ class Survey:
 
 
 def survey(
-    image: Image | None, scan: ScanData | None, onsets: Sequence[tuple[str, Onset]] = ()
+    image: Image | None, scan: ScanData | None, found: Sequence[Finding] = ()
 ) -> Survey | None:
     """Return the image with its scale and the line that was scanned in it.
 
@@ -95,7 +96,7 @@ def survey(
         bar=Bar(margin, bar / image.pixel_size),
         bar_y=rows - margin,
         bar_text=f"{bar * unit.per_metre:g} {unit.unit}",
-        drawn=None if scan is None else _drawn(image, scan, onsets),
+        drawn=None if scan is None else _drawn(image, scan, found),
         font=columns * 0.034,
     )
 
@@ -113,7 +114,7 @@ def outlined(image: Image | None, corners: Sequence[tuple[float, float]]) -> Sur
     return replace(shown, outline=" ".join(f"{x:.1f},{y:.1f}" for x, y in places))
 
 
-def _drawn(image: Image, scan: ScanData, onsets: Sequence[tuple[str, Onset]]) -> Drawn:
+def _drawn(image: Image, scan: ScanData, found: Sequence[Finding]) -> Drawn:
     ruler = ruler_for(scan.step.length, scan.pitch)
     frame = _Frame(image, scan)
     length, half = scan.step.length, max(scan.step.strip, scan.pitch) / 2
@@ -122,13 +123,13 @@ def _drawn(image: Image, scan: ScanData, onsets: Sequence[tuple[str, Onset]]) ->
     arrow = [(length, 0.0), (length - reach, -reach / 2), (length - reach, reach / 2)]
     start, end = frame.at(0.0), frame.at(length)
     crossed = []
-    for number, (element, onset) in enumerate(onsets):
-        if onset.position is None:
+    for number, each in enumerate(found):
+        onset = each.onset.position
+        if onset is None:
             continue
-        one, other = frame.at(onset.position, -half), frame.at(onset.position, half)
+        one, other = frame.at(onset, -half), frame.at(onset, half)
         side = half + reach * (1.0 if number % 2 == 0 else 2.6)
-        text = f"{element} {ruler.text(onset.position)}"
-        label = frame.label(onset.position, -side, text)
+        label = frame.label(onset, -side, f"{each.element} {ruler.text(onset)}")
         crossed.append(Across(*one, *other, COLOURS[number % len(COLOURS)], label))
     return Drawn(
         strip=frame.points(corners),

@@ -48,6 +48,47 @@ SETUP = StemSetup(
     probe_size=1e-9,
     largest_field=1e-6,
 )
+RISES: dict[str, Any] = {
+    "onsets": {
+        "N": {
+            "position_m": 50e-9,
+            "interval_m": [46e-9, 52e-9],
+            "confidence": 0.95,
+            "midpoint_m": 60e-9,
+        },
+        "P": {"position_m": 70e-9, "interval_m": [66e-9, 73e-9], "confidence": 0.95},
+    },
+    "plateaus": {
+        "N": {"position_m": 70e-9, "interval_m": [66e-9, 76e-9], "confidence": 0.95},
+        "P": {"position_m": 86e-9, "interval_m": [80e-9, 92e-9], "confidence": 0.95},
+    },
+    "width": {
+        "value_m": 36e-9,
+        "interval_m": [30e-9, 44e-9],
+        "confidence": 0.95,
+        "from": "N",
+        "to": "P",
+        "shapes": {
+            "erf": {"width_m": 40e-9, "nats": 1.5},
+            "linear": {"width_m": 36e-9, "nats": 0.0},
+        },
+        "spread_m": 4e-9,
+    },
+    "order": "N before P",
+    "detection_limits": {
+        "N": {"net_counts_per_s": 34.2, "net_counts": 6.15},
+        "P": {"net_counts_per_s": 25.0, "net_counts": 4.5},
+    },
+    "electrons": 1.3e9,
+}
+"""What a result says of a scan whose elements rise and end rising."""
+REFINED: dict[str, Any] = {
+    "passes": 3,
+    "electrons": 1.3e9,
+    "uniform_electrons": 3.9e9,
+    "reached": {"width": [30e-9, 44e-9]},
+    "uniform_interval_m": {"width": 15e-9},
+}
 
 
 class MadeRun:

@@ -9,13 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from acquire.eds.scan_data import ScanData, read_scan
-from acquire.pages.charts import LEFT, RIGHT, Onset, profile, ruler_for, running_mean, ticks
 from acquire.pages.png import grey, png
 from acquire.pages.report import told_duration, write_report
-from acquire.record import RunRecord
 from drivers.errors import RunFolderError
-from tests.acquire.made_run import PITCH, STEP, MadeRun
+from tests.acquire.made_run import PITCH, REFINED, RISES, STEP, MadeRun
 
 OUTSIDE = re.compile(r"""(?:src|href)\s*=\s*["'](?!data:)|@import|url\(|https?://|<script""")
 
@@ -53,13 +50,6 @@ def words(folder: Path) -> str:
     return page.text
 
 
-def scan_of(folder: Path) -> ScanData:
-    with RunRecord(folder) as record:
-        scan = read_scan(record, record.steps()[0])
-    assert scan is not None
-    return scan
-
-
 def test_the_page_needs_nothing_beside_itself(a_run_folder: Path) -> None:
     page = report(a_run_folder)
     assert not OUTSIDE.search(page)
@@ -70,12 +60,37 @@ def test_results_stand_with_units_and_intervals(a_run_folder: Path) -> None:
     text = words(a_run_folder)
     assert "50 nm 95 %: 46 to 52 nm 54 nm 12.3 (flag above 9.4)" in text
     assert "no onset: no significant rise in 60 positions" in text
-    assert "undecided: the intervals are not apart" in text
+    assert "undecided: fewer than two elements have an onset" in text
     assert "1235 e/Å² of 2000 e/Å² allowed (62 %)" in text
     assert "2 positions measured after the pass" in text
     assert "2 positions without data" in text
     assert "note of <N>" in text
     assert "One session, from beginning to end." in text
+
+
+def test_what_follows_from_the_rises_stands_in_words(made: MadeRun) -> None:
+    made.whole_scan()
+    made.result(**RISES, refined=REFINED)
+    text = words(made.close())
+    assert "plateau 70 nm 95 %: 66 to 76 nm" in text
+    assert "N before P: the intervals are apart" in text
+    assert "36 nm (95 %: 30 to 44 nm), from the onset of N to the plateau of P" in text
+    assert "shape of the rise linear erf" in text
+    assert "below the best / nats 0.0 1.5" in text
+    assert "do not exclude differ by up to 4 nm" in text
+    assert "N 34.2 counts/s (6.15 counts), P 25 counts/s (4.5 counts)" in text
+    assert "3 passes" in text
+    assert "electrons on the line 1.3e+09 3.9e+09" in text
+    assert "interval of width 14 nm (30 to 44 nm) 15 nm" in text
+
+
+def test_why_there_is_no_plateau_and_no_width_is_told(made: MadeRun) -> None:
+    made.whole_scan()
+    short = {"none": "the line ends 12 nm before it"}
+    made.result(plateaus={"N": short, "P": short}, width={"none": "no plateau"})
+    text = words(made.close())
+    assert "no plateau: the line ends 12 nm before it" in text
+    assert "not known: no plateau" in text
 
 
 @pytest.mark.parametrize(
@@ -161,80 +176,6 @@ def test_a_folder_without_a_run_is_refused(tmp_path: Path) -> None:
     with pytest.raises(RunFolderError, match=r"no run\.db"):
         write_report(tmp_path)
     assert not list(tmp_path.iterdir())
-
-
-# -- drawings ---------------------------------------------------------------------------------
-
-
-def test_a_profile_shows_gaps_rings_and_the_interval(a_run_folder: Path) -> None:
-    scan = scan_of(a_run_folder)
-    onset = Onset(50e-9, (46e-9, 52e-9), 54e-9)
-    drawn = profile(scan, 0, scan.step.watch[0], onset)
-    assert (len(drawn.dots), len(drawn.rings), len(drawn.gaps)) == (58, 2, 2)
-    assert len(drawn.means) == 2
-    assert drawn.interval is not None
-    per_metre = (RIGHT - LEFT) / scan.step.length
-    assert drawn.interval.at == pytest.approx(LEFT + 46e-9 * per_metre, abs=0.1)
-    assert drawn.interval.width == pytest.approx(6e-9 * per_metre, abs=0.2)
-    assert [(mark.kind, mark.before) for mark in drawn.marks] == [
-        ("onset", True),
-        ("raised", False),
-    ]
-
-
-def test_marks_at_the_ends_of_the_line_keep_their_words_within_it(a_run_folder: Path) -> None:
-    scan = scan_of(a_run_folder)
-    watch = scan.step.watch[0]
-    first = profile(scan, 0, watch, Onset(0.0, None, 4e-9)).marks
-    assert [mark.text for mark in first] == ["", "onset 0 nm; flag raised at 4 nm"]
-    assert not any(mark.before for mark in first)
-    last = profile(scan, 0, watch, Onset(112e-9, None, 116e-9)).marks
-    assert [mark.text for mark in last] == ["onset 112 nm; flag raised at 116 nm", ""]
-
-
-def test_an_element_whose_line_is_off_the_axis_says_so(a_run_folder: Path) -> None:
-    scan = scan_of(a_run_folder)
-    watch = scan.step.watch[0].model_copy(update={"element": "Cu"})
-    assert "not within the energy axis" in profile(scan, 0, watch, Onset()).problem
-
-
-def test_the_running_mean_does_not_count_gaps() -> None:
-    counts = np.array([2.0, 2.0, 0.0, 2.0, 2.0])
-    weight = np.array([1.0, 1.0, 0.0, 1.0, 1.0])
-    mean = running_mean(counts, weight)
-    assert mean[[0, 1, 3, 4]].tolist() == [2.0] * 4
-    assert np.isnan(mean[2])
-
-
-@pytest.mark.parametrize("number", [1, 2, 8, 9, 10, 40])
-def test_the_running_mean_of_a_constant_is_the_constant(number: int) -> None:
-    assert running_mean(np.full(number, 3.0), np.ones(number)) == pytest.approx(np.full(number, 3))
-
-
-@pytest.mark.parametrize(
-    ("low", "high", "most", "expected"),
-    [
-        (0.0, 350.0, 10, [0, 50, 100, 150, 200, 250, 300, 350]),
-        (0.0, 1.08, 5, [0, 0.5, 1.0]),
-        (0.0, 118.0, 10, [0, 20, 40, 60, 80, 100]),
-    ],
-)
-def test_ticks_are_round_numbers(low: float, high: float, most: int, expected: list[float]) -> None:
-    assert ticks(low, high, most) == pytest.approx(expected)
-
-
-@pytest.mark.parametrize(
-    ("length", "pitch", "metres", "text"),
-    [
-        (350e-9, 1e-9, 87.3e-9, "87 nm"),
-        (350e-9, 0.5e-9, 87.3e-9, "87.3 nm"),
-        (50e-6, 0.5e-6, 12.34e-6, "12.3 µm"),
-    ],
-)
-def test_a_distance_is_rounded_to_the_pitch(
-    length: float, pitch: float, metres: float, text: str
-) -> None:
-    assert ruler_for(length, pitch).text(metres) == text
 
 
 @pytest.mark.parametrize(

@@ -106,6 +106,17 @@ def test_refined_positions_stand_in_a_file_of_their_own_in_order(made: MadeRun) 
     assert read(made.folder / "data" / MAIN)["data"].shape[0] == POINTS
 
 
+def test_a_position_that_is_exposed_again_has_the_sum(made: MadeRun) -> None:
+    made.whole_scan(lost=(31,))
+    for place in (30, 31, 30):
+        made.expose(place)
+    rebuild(made.close())
+    data = read(made.folder / "data" / MAIN)["data"]
+    assert data[29:33, 39].tolist() == [21, 63, 21, 21]
+    scan = made.folder / "data" / REFINED
+    assert not scan.exists()
+
+
 def test_more_counts_than_sixteen_bits_hold_are_kept(made: MadeRun) -> None:
     from drivers.stem import Area, Spectrum
 

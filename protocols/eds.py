@@ -17,6 +17,7 @@ from protocols.units import (
     Metres,
     Radians,
     Seconds,
+    Steradians,
     electrons_per_square_angstrom,
 )
 from protocols.xray_lines import check_element, line_energy
@@ -126,6 +127,8 @@ class Watch(WatchedLine):
 
     on_onset: FlagPolicy = "note"
     """What the flag does when this element appears."""
+    on_plateau: FlagPolicy = "note"
+    """What the flag does when its rise has ended."""
 
 
 class DamageLimit(Written):
@@ -147,6 +150,65 @@ class DriftCorrection(Written):
     """The image that is correlated with the first one of its kind."""
     largest_step: Annotated[Metres, Field(gt=0)]
     """A larger shift between two measurements is refused rather than believed."""
+
+
+class RefinePlan(Written):
+    """A first pass of low dose, then further ones that expose only where it narrows the answer."""
+
+    first: Annotated[float, Field(gt=0, lt=1)] = 0.12
+    """Share of the dwell that every position gets in the first pass."""
+    spend: Annotated[float, Field(gt=0, le=1)] = 0.33
+    """Electrons in all, as a share of what the whole line at `dwell` takes. A single position may
+    get more than `dwell`, up to `dose_limit`."""
+    passes: Annotated[int, Field(ge=1, le=20)] = 5
+    """Passes after the first, each laid out by what the ones before have found."""
+    width_within: Annotated[Metres, Field(gt=0)] | None = None
+    """Stop early when the width's 95 % interval reaches no further than this to either side."""
+
+    @model_validator(mode="after")
+    def _leaves_something(self) -> RefinePlan:
+        if self.first >= self.spend:
+            raise wrong(
+                f"refine: the first pass ({self.first:g} of the dwell) spends all of "
+                f"{self.spend:g}; write a smaller first or a larger spend"
+            )
+        return self
+
+
+class Rise(Written):
+    """Where an element's counts are expected to rise, from the interphase's first face."""
+
+    begins: Annotated[Metres, Field(ge=0)]
+    """Where it appears."""
+    ends: Annotated[Metres, Field(gt=0)]
+    """Where it reaches its plateau."""
+
+    @model_validator(mode="after")
+    def _goes_forward(self) -> Rise:
+        if self.ends <= self.begins:
+            raise wrong("ends: a rise ends after it begins; write a larger distance")
+        return self
+
+
+class Expected(Written):
+    """What `liftline check` assumes, to say before anything is exposed what a scan can answer."""
+
+    interphase: Annotated[Metres, Field(gt=0)]
+    """Over which the composition changes, and with it the background."""
+    rises: Annotated[dict[str, Rise], Field(min_length=1)]
+    """By element."""
+    detector: Literal["windowless", "polymer"] = "windowless"
+    """windowless, or polymer for one with a polymer window and a grid."""
+    thickness: Annotated[Metres, Field(gt=0)] = 100e-9
+    """Of the lamella."""
+    solid_angle: Annotated[Steradians, Field(gt=0)] = 0.95
+    """Of the detector."""
+    counts_per_electron: dict[str, Annotated[float, Field(gt=0)]] = Field(default_factory=dict)
+    """Net counts per electron on the plateau, by element, in the lamella as it is and with the
+    detector as it is; left out, those of LiPON."""
+    width_within: Annotated[Metres, Field(gt=0)] | None = None
+    """A scan whose expected 95 % interval of the width reaches further to either side than this is
+    refused: it cannot answer. Left out, nothing is refused for that."""
 
 
 class EdsLineScan(Step):
@@ -182,6 +244,10 @@ class EdsLineScan(Step):
     """Correction of the specimen's drift; left out, none."""
     holder_temperature_max: Kelvin | None = None
     """Refuse to expose above this holder temperature; the lab file may be stricter."""
+    refine: RefinePlan | None = None
+    """Spend the electrons where they narrow the answer most; left out, evenly in one pass."""
+    expect: Expected | None = None
+    """What `liftline check` assumes; left out, it tells dose and time only."""
 
     @model_validator(mode="after")
     def _consistent(self) -> EdsLineScan:
@@ -193,6 +259,11 @@ class EdsLineScan(Step):
         elements = [watch.element for watch in self.watch]
         if len(set(elements)) < len(elements):
             raise wrong("watch: the same element twice; name each element once")
+        foretold = set() if self.expect is None else set(self.expect.rises)
+        if unknown := sorted(foretold - set(elements)):
+            raise wrong(
+                f"expect: {', '.join(unknown)} is not watched; watch it, or leave its rise out"
+            )
         if isinstance(self.start, PointStart):
             self._stays_in_field(self.start)
         elif self.length > self.survey.field * 2**0.5:
@@ -222,6 +293,18 @@ class EdsLineScan(Step):
     def pitch(self) -> float:
         """Distance between neighbouring positions in metres."""
         return self.length / (self.points - 1)
+
+    @property
+    def images(self) -> int:
+        """Images that are taken to follow the drift."""
+        passes = 1 if self.refine is None else 1 + self.refine.passes
+        return 0 if self.drift is None else passes * -(-self.points // self.drift.every)
+
+    @property
+    def imaging_dose(self) -> float:
+        """Dose of the survey image and of all that follow the drift at most, e/Å²."""
+        following = 0.0 if self.drift is None else self.images * self.drift.image.dose
+        return self.survey.dose + following
 
     @property
     def exposed_area(self) -> float:

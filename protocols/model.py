@@ -27,15 +27,8 @@ class StopAfter(Written):
     """How far to go on past the place where the flag was raised."""
 
 
-class Refine(Written):
-    """After the pass, measure halfway between the positions around the flag's interval."""
-
-    refine: Annotated[Metres, Field(gt=0)]
-    """How far outside the interval of the flag's back-dated position to refine, on each side."""
-
-
-FlagPolicy = Literal["note", "ask", "stop"] | StopAfter | Refine
-"""What a flag does: note it, ask the operator, stop the run, stop after a distance, or refine."""
+FlagPolicy = Literal["note", "ask", "stop"] | StopAfter
+"""What a flag does: note it, ask the operator, stop the run, or stop after a distance."""
 
 Unattended = Literal["safe", "wait", "stop"]
 """A question with nobody there: take the safe choice, wait with all beams off, or stop the run."""

@@ -12,6 +12,8 @@ Poisson with expectation level * e_t until the element appears: e_t is the expos
 `OnsetDetector` takes. Lines that stand out at the beginning are kept out of the line-free channels;
 one that appears later in them makes onsets later, not earlier.
 
+While counts come, r_t is that of the last positions; afterwards (`along`) of both sides.
+
 As r_t is counted too, a ratio of two Poisson numbers scatters more than one: its variance is
 `spread` times as large, and so is the threshold to be. Source: reference/xps-and-eds.md 5 and 7.4.
 """
@@ -22,6 +24,7 @@ import math
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -29,11 +32,12 @@ from pydantic import ValidationError
 
 from acquire.eds.windows import channels_between, line_width, stands_out, window_of
 from drivers.stem import EnergyAxis, StemSetup
-from protocols.eds import Watch
+from protocols.eds import Watch, WatchedLine
 from protocols.errors import InputError
 from protocols.xray_lines import LINE_ENERGIES_EV
 
 Floats = npt.NDArray[np.float64]
+Value = TypeVar("Value", float, npt.NDArray[np.float64])
 
 NEIGHBOURS = ("C", "N", "O", "F", "Al", "Si", "P", "S", "Cl", "Cr", "Cu", "Ga", "Pt")
 """Elements that may be there unasked: specimen, surface, grid, ion beam, collector."""
@@ -41,6 +45,11 @@ LOWEST_EV, HIGHEST_EV = 580.0, 12_000.0
 """Line-free channels are taken between these: below are C, N, O and noise, above few counts."""
 ENOUGH = 60
 """Line-free counts that make one exposure; over as many positions back as this takes."""
+AROUND = 4
+"""Positions on either side over which line-free counts are averaged afterwards: few, as their
+rates have corners where layers meet; at least `ENOUGH` counts all the same."""
+WIDEST = 20
+"""Positions on either side over which they are averaged at most."""
 FIRST_FREE = 600
 """Line-free counts, from the line's beginning, in which rho is measured."""
 REACH = 1.25
@@ -55,6 +64,20 @@ def share_within(energy: float, low: float, high: float, width: float) -> float:
     """Return the share of a line at `energy` of full width `width` between `low` and `high`, eV."""
     root = width / 2.3548 * math.sqrt(2)
     return 0.5 * (math.erf((high - energy) / root) - math.erf((low - energy) / root))
+
+
+def window_share(watched: WatchedLine, setup: StemSetup, channels: slice) -> float:
+    """Return the share of a line's counts that falls into some channels."""
+    low, high = _edges(setup.energy_axis, channels)
+    return share_within(watched.energy, low, high, line_width(watched.energy, setup.resolution))
+
+
+def _edges(axis: EnergyAxis, channels: slice) -> tuple[float, float]:
+    """Return the energies (eV) where channels begin and end."""
+    return (
+        axis.offset + (channels.start - 0.5) * axis.scale,
+        axis.offset + (channels.stop - 0.5) * axis.scale,
+    )
 
 
 def channel_energies(axis: EnergyAxis) -> Floats:
@@ -119,6 +142,7 @@ class BackgroundWatch:
         self._names = [*windows, *(f"beside {name}" for name in self._beside)]
         slices = [*windows.values(), *self._beside.values()]
         self._edges = np.array([(each.start, each.stop) for each in slices])
+        self._all: list[tuple[float, Floats, float]] = []
         self._recent: deque[tuple[float, Floats, float]] = deque()
         self._recent_free = 0.0
         self._sum = np.zeros(len(self._names))
@@ -128,15 +152,30 @@ class BackgroundWatch:
     def update(self, counts: npt.NDArray[np.generic], live_time: float) -> dict[str, float]:
         """Take a position's spectrum; return each element's exposure, 0 in a gap."""
         if live_time <= 0 or counts.size == 0:
+            self._all.append((0.0, np.zeros(len(self._names)), 0.0))
             return dict.fromkeys(self._windows, 0.0)
         free = float(counts[self._free].sum(dtype=np.int64))
         running = np.concatenate([[0], np.cumsum(counts, dtype=np.int64)])
         counted = (running[self._edges[:, 1]] - running[self._edges[:, 0]]).astype(float)
+        self._all.append((free, counted, live_time))
         self._remember(free, counted, live_time)
         time = math.fsum(each[2] for each in self._recent)
         near = np.sum([each[1] for each in self._recent], axis=0)
         scale = live_time / time
         return self._exposures(self._recent_free * scale, near * scale)
+
+    def along(self) -> dict[str, Floats]:
+        """Return each element's exposures at all positions so far, from both sides; 0 in a gap."""
+        free = np.array([each[0] for each in self._all])
+        counted = np.array([each[1] for each in self._all]).T
+        times = np.array([each[2] for each in self._all])
+        half = AROUND
+        while half < WIDEST and np.median(_around(free, half)[times > 0]) < ENOUGH:
+            half += 2
+        time = np.maximum(_around(times, half), 1e-300)
+        near = [_around(row, half) * times / time for row in counted]
+        exposures = self._exposures(_around(free, half) * times / time, np.array(near))
+        return {element: np.where(times > 0, values, 0.0) for element, values in exposures.items()}
 
     def spread(self, element: str) -> float:
         """Return by how much the ratio's variance exceeds that of the counts alone, 1 or more.
@@ -155,15 +194,19 @@ class BackgroundWatch:
         if self._first_free < FIRST_FREE:
             self._first, self._first_free = self._sum.copy(), self._sum_free
 
-    def _exposures(self, free: float, counted: Floats) -> dict[str, float]:
-        """Return exposures from line-free and window counts of the neighbourhood."""
+    def _exposures(self, free: Value, counted: Floats) -> dict[str, Value]:
+        """Return exposures from line-free and window counts of the neighbourhood.
+
+        `free` is one number, or of shape (n,) with `counted` of shape (windows, n).
+        """
         found = {}
         net = {}
         for name in self._beside:
             below = self._rho(f"beside {name}") * free
-            net[name] = max(counted[self._names.index(f"beside {name}")] - below, 0.0)
+            above = counted[self._names.index(f"beside {name}")] - below
+            net[name] = (above + abs(above)) / 2
         for element, window in self._windows.items():
-            tails = math.fsum(share * net[name] for name, share in window.tails.items())
+            tails = sum((share * net[name] for name, share in window.tails.items()), 0.0 * free)
             found[element] = free + 0.5 + tails / self._rho(element)
         return found
 
@@ -176,6 +219,15 @@ class BackgroundWatch:
         return max(float(rho), 0.2 * float(guess))
 
 
+def _around(values: Floats, half: int) -> Floats:
+    """Return sums over `half` positions on either side, fewer at the ends; same shape."""
+    total = np.concatenate([[0.0], np.cumsum(values)])
+    index = np.arange(len(values))
+    return np.asarray(
+        total[np.minimum(index + half + 1, len(values))] - total[np.maximum(index - half, 0)]
+    )
+
+
 def _half_width(setup: StemSetup, energy: float) -> slice:
     """Return the channels within half a width of a line."""
     half = line_width(energy, setup.resolution) / 2
@@ -184,9 +236,7 @@ def _half_width(setup: StemSetup, energy: float) -> slice:
 
 def _tails(setup: StemSetup, channels: slice, energy: float) -> dict[str, float]:
     """Return what falls into `channels` of each other measured neighbour, per its own net count."""
-    axis = setup.energy_axis
-    low = axis.offset + (channels.start - 0.5) * axis.scale
-    high = axis.offset + (channels.stop - 0.5) * axis.scale
+    low, high = _edges(setup.energy_axis, channels)
     found = {}
     for name, other in MEASURED_NEIGHBOURS.items():
         width = line_width(other, setup.resolution)

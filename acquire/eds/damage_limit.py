@@ -8,7 +8,6 @@ from acquire.flags import Flag
 from acquire.run import Run
 from drivers.errors import BudgetError
 from protocols.eds import EdsLineScan
-from protocols.model import Refine
 
 CONFIDENCE = 0.95
 """Of the interval whose lower end is the limit."""
@@ -35,7 +34,7 @@ def within_damage_limit(step: EdsLineScan, run: Run) -> EdsLineScan:
             f"{allowed:.4g} e/angstrom^2 may take {limit.loss:.0%} of {limit.element}"
         )
         run.flag(Flag("dose", limit.element, 0, {"dose_e_per_angstrom2": allowed}, note=note))
-    return step.model_copy(update={"dwell": dwell})
+    return step.model_copy(update={"dwell": dwell, "dose_limit": allowed - before})
 
 
 def dose_allowed(step: EdsLineScan, run: Run) -> float:
@@ -69,11 +68,7 @@ def dwell_allowed(step: EdsLineScan, dose: float) -> float:
     Raises:
         BudgetError: it would be less than a tenth of the step's.
     """
-    overlapping = 2 if any(isinstance(each.on_onset, Refine) for each in step.watch) else 1
-    imaging = step.survey.dose
-    if step.drift is not None:
-        imaging += -(-step.points // step.drift.every) * step.drift.image.dose
-    share = min(1.0, (dose - imaging) / (overlapping * step.dose))
+    share = min(1.0, (dose - step.imaging_dose) / step.dose)
     if share < SHORTEST:
         raise BudgetError(
             f"damage_limit: {dose:.4g} e/angstrom^2 leaves {max(share, 0):.1%} of the dwell; widen "

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
+from acquire.eds.forecast import forecast, shortcomings
 from acquire.plan import StepPlan, limit
 from drivers.stem import StemLimits
 from protocols.eds import DOSE, EdsLineScan, StemImage
-from protocols.model import Refine
 
 
 def current_limit(value: float, limits: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -21,34 +21,44 @@ def current_limit(value: float, limits: Mapping[str, Any]) -> list[dict[str, Any
 
 
 def line_scan_plan(index: int, step: EdsLineScan, limits: Mapping[str, Any]) -> StepPlan:
-    """Return what a line scan would do."""
-    drift = step.drift
-    images = 0 if drift is None else -(-step.points // drift.every)
-    imaging = step.survey.dose + (0.0 if drift is None else images * drift.image.dose)
-    exposing = step.points * step.dwell
-    seconds = (
-        exposing + step.survey.duration + (0.0 if drift is None else images * drift.image.duration)
-    )
-    overlapping = 2 if any(isinstance(w.on_onset, Refine) for w in step.watch) else 1
-    dose = overlapping * step.dose + imaging
-    notes = [f"watches {', '.join(watch.xray_line for watch in step.watch)}"]
-    if overlapping == 2:
-        notes.append("a refined position overlaps its neighbours: twice the dose there")
-    notes.append("beam time only; stage, settling and questions come on top")
+    """Return what a line scan would do, and what it can be expected to answer."""
+    share = 1.0 if step.refine is None else step.refine.spend
+    drift = 0.0 if step.drift is None else step.images * step.drift.image.duration
+    seconds = share * step.points * step.dwell + step.survey.duration + drift
+    dose = step.dose + step.imaging_dose
     figures = {
         "points": step.points,
         "pitch_m": step.pitch,
         "length_m": step.length,
         "beam_time_s": seconds,
         "dose_per_point_e_per_angstrom2": step.dose,
-        "dose_imaging_e_per_angstrom2": imaging,
-        DOSE: dose,
-        "images": images + 1,
+        "dose_imaging_e_per_angstrom2": step.imaging_dose,
+        DOSE: dose if step.refine is None else step.dose_limit,
+        "images": step.images + 1,
     }
     largest = max(step.probe_current, step.survey.probe_current)
     cure = "widen the strip, coarsen the pitch, shorten the dwell, or raise dose_limit"
     checked = [limit(DOSE, dose, step.dose_limit, cure), *current_limit(largest, limits)]
-    return StepPlan(index, step.kind, figures, tuple(checked), tuple(notes))
+    expected, cannot = None, []
+    if step.expect is not None:
+        found = forecast(step, step.expect)
+        expected, cannot = found.as_dict(), shortcomings(step, step.expect, found)
+    notes = tuple(_notes(step))
+    return StepPlan(index, step.kind, figures, tuple(checked), notes, expected, tuple(cannot))
+
+
+def _notes(step: EdsLineScan) -> Iterator[str]:
+    yield f"watches {', '.join(watch.xray_line for watch in step.watch)}"
+    if step.refine is not None:
+        yield (
+            f"refined: {step.refine.spend:.0%} of an even scan's electrons, none of them above "
+            "the dose limit; what is expected below is of the even scan"
+        )
+    if step.damage_limit is not None:
+        yield "the dwell may be shortened by what the beam_damage step before finds"
+    if step.expect is None:
+        yield "no expect: what the scan can answer is not foretold"
+    yield "beam time only; stage, settling and questions come on top"
 
 
 def image_plan(index: int, step: StemImage, limits: Mapping[str, Any]) -> StepPlan:

@@ -1,19 +1,24 @@
 """Watching a line scan's spectra, position by position: which elements appear, and where.
 
 Each element has a window of channels around its line. Its counts go to an `OnsetDetector` with an
-exposure, so a position with less live time, or none, neither hides nor makes an onset.
+exposure, so a position with less live time, or none, neither hides nor makes an onset. Once it has
+appeared, they are watched for where the rise ends. What the whole line says is found afterwards
+(`findings`), from all its positions.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TypedDict
 
 import numpy as np
 import numpy.typing as npt
 
-from acquire.eds.background import BackgroundWatch, seen_elements
-from acquire.eds.onset import CONFIDENCE, OnsetDetector, best_step
+from acquire.eds.background import BackgroundWatch, seen_elements, window_share
+from acquire.eds.line_result import Level, LineFindings, findings
+from acquire.eds.net_counts import NetCounts
+from acquire.eds.onset import CONFIDENCE, OnsetDetector
+from acquire.eds.plateau import EVERY, THRESHOLD, plateau
+from acquire.eds.ramp import LineCounts
 from acquire.eds.windows import stands_out, window_of
 from acquire.flags import Flag
 from drivers.stem import Spectrum, StemSetup
@@ -23,20 +28,12 @@ RISES_FROM = "rises from a level present from the first point"
 CRUDE = "interval crude for a gradual rise; positions up to the flag only"
 
 
-class Found(TypedDict):
-    """Where an element appears, distances along the line from its first point."""
-
-    position_m: float
-    interval_m: tuple[float, float]
-    confidence: float
-    midpoint_m: float
-    """Where one step describes the whole line best: of a gradual rise, its middle."""
-
-
-class Missing(TypedDict):
-    """Why there is no position."""
-
-    none: str
+LEVEL_KNOWN = 0.15
+"""Relative error, at least, of a background that the fit of the summed spectrum gives: its share
+under a line is the same all along only nearly; ours."""
+WEDGES = (0.1, 0.2, 0.3)
+"""Relative growth of the thickness over the whole line that a rise of an element that is there from
+the first point must not be explained by; ours."""
 
 
 class EdsWatch:
@@ -44,10 +41,10 @@ class EdsWatch:
 
     An element that is not there at the beginning is compared with the background that its spectra
     make expected (`background`), so that a rise of the continuum is no onset; one that is there
-    with its own level per live time.
+    with its own level per live time, which a wedge may make grow evenly along the line.
 
     `average_run_length` is in positions without an onset between two false flags, for all elements
-    together: each of n detectors gets n times as much.
+    together: each of n detectors gets n times as much. `length` is the line's, m.
     """
 
     def __init__(
@@ -57,14 +54,19 @@ class EdsWatch:
         *,
         background_points: int,
         average_run_length: float,
+        length: float,
     ) -> None:
         self.elements = tuple(each.element for each in watch)
         self.background_points = background_points
         self.windows = {each.element: window_of(each, setup) for each in watch}
         self._run_length = average_run_length * len(self.elements)
-        self._detectors = {
-            element: OnsetDetector(background_points, self._run_length) for element in self.elements
-        }
+        self._detectors = {element: [self._detector()] for element in self.elements}
+        self._changes: dict[str, float] = {}
+        """Where each onset's flag has put it, m."""
+        self._ended: set[str] = set()
+        """Elements whose plateau has been flagged."""
+        self._length = max(length, 1e-12)
+        self._found: tuple[int, LineFindings] | None = None
         self.positions: list[float] = []
         """Distance of each position from the line's first point, m."""
         self.flags: list[Flag] = []
@@ -74,9 +76,15 @@ class EdsWatch:
         self._watched = tuple(watch)
         self._setup = setup
         self._times: list[float] = []
+        self._sum = np.zeros(setup.energy_axis.channels)
+        self._first: tuple[npt.NDArray[np.float64], float] | None = None
+        """Sum of the background points' spectra, and their live time."""
         self._held: list[Spectrum] = []
         """Spectra of the background points, until the lines that are there are known."""
         self._background: BackgroundWatch | None = None
+
+    def _detector(self) -> OnsetDetector:
+        return OnsetDetector(self.background_points, self._run_length)
 
     def update(self, index: int, position: float, spectrum: Spectrum) -> list[Flag]:
         """Take the spectrum at `position` (m along the line); return the flags it raises.
@@ -86,6 +94,8 @@ class EdsWatch:
         self.positions.append(position)
         gap = spectrum.live_time <= 0 or spectrum.counts.size == 0
         self._times.append(0.0 if gap else spectrum.live_time)
+        if not gap:
+            self._sum += spectrum.counts
         if self._background is not None:
             raised = self._watch(index, spectrum, self._background)
         else:
@@ -94,22 +104,26 @@ class EdsWatch:
         return raised
 
     def _watch(self, index: int, spectrum: Spectrum, background: BackgroundWatch) -> list[Flag]:
-        """Give each element's counts to its detector, with the expected background as exposure."""
+        """Give each element's counts to its detectors, with the expected background as exposure."""
         gap = spectrum.live_time <= 0 or spectrum.counts.size == 0
         live_time = 0.0 if gap else spectrum.live_time
         expected = background.update(spectrum.counts, live_time)
         raised = []
-        for element, detector in self._detectors.items():
+        for element, detectors in self._detectors.items():
             counted = self.windows[element].counted
             counts = 0 if gap else int(spectrum.counts[counted].sum(dtype=np.int64))
-            before = detector.raised
+            known = element in self._changes
             if element in self.present:  # its counts are its own, not the background's
-                evidence = detector.update(counts, live_time)
+                share = (self.positions[index] - self.positions[0]) / self._length
+                for detector, wedge in zip(detectors, (0.0, *WEDGES), strict=True):
+                    detector.update(counts, live_time * (1 + wedge * share))
             else:
                 scatter = background.spread(element)
-                evidence = detector.update(counts, expected[element], scatter=scatter)
-            if evidence is not None and before is None:
+                detectors[0].update(counts, expected[element], scatter=scatter)
+            if not known and all(each.raised is not None for each in detectors):
                 raised.append(self._onset(element, index))
+            elif known and element not in self._ended and index % EVERY == 0:
+                raised += self._end_of_rise(element, index)
         return raised
 
     def _set_level(self, index: int, spectrum: Spectrum) -> list[Flag]:
@@ -119,6 +133,7 @@ class EdsWatch:
         if len(measured) < self.background_points:
             return []
         total = np.sum([each.counts for each in measured], axis=0, dtype=float)
+        self._first = total, sum(each.live_time for each in measured)
         self._background = BackgroundWatch(
             self._setup,
             {element: window.counted for element, window in self.windows.items()},
@@ -127,7 +142,9 @@ class EdsWatch:
         )
         risk = self.background_points / self._run_length  # as rare as a false onset
         present = [e for e in self.elements if stands_out(self.windows[e], total, risk)]
-        self.present |= set(present)
+        for element in present:
+            self.present.add(element)
+            self._detectors[element] += [self._detector() for _ in WEDGES]
         held, self._held = self._held, []
         for each in held:
             self._watch(index, each, self._background)
@@ -146,8 +163,8 @@ class EdsWatch:
             for element, window in self.windows.items()
         }
         return {
-            element: np.array([*detector.counts, *held[element]], np.int64)
-            for element, detector in self._detectors.items()
+            element: np.array([*detectors[0].counts, *held[element]], np.int64)
+            for element, detectors in self._detectors.items()
         }
 
     @property
@@ -162,37 +179,76 @@ class EdsWatch:
         time = np.where(live_time > 0, live_time, np.nan)
         return {element: counts / time for element, counts in self.counts.items()}
 
-    def result(self) -> dict[str, Found | Missing]:
-        """Return where each element appears, or why that is not said."""
-        return {element: self._result(element) for element in self.elements}
+    def findings(self) -> LineFindings:
+        """Return what all positions so far say: onsets, plateaus, width, order."""
+        if self._found is None or self._found[0] != len(self.positions):
+            appear = [element for element in self.elements if element in self._changes]
+            lines = {element: self.line(element) for element in appear}
+            missing = {e: self._missing(e) for e in self.elements if e not in self._changes}
+            levels = {element: self._level(element, line) for element, line in lines.items()}
+            self._found = len(self.positions), findings(lines, self._changes, levels, missing)
+        return self._found[1]
 
-    def order(self) -> str:
-        """Return "N before P" for elements whose intervals are apart, otherwise "undecided".
+    def detection_limits(self) -> dict[str, dict[str, float]]:
+        """Return what an element must give at one position to be seen, by element.
 
-        With more than two elements, each pair that is apart is named: "N before P, N before O".
+        Beside the background of the first positions, where the element is not yet there.
         """
-        found = {
-            flag.of: interval
-            for flag in self.flags
-            if flag.kind == "onset" and isinstance(interval := flag.place["interval_m"], tuple)
-        }
-        claims = [
-            f"{first} before {second}"
-            for first in found
-            for second in found
-            if found[first][1] < found[second][0]
-        ]
-        return ", ".join(claims) or "undecided"
+        held = self._first
+        times = [time for time in self._times if time > 0]
+        if held is None or not times:
+            return {}
+        net = NetCounts(self._setup, self._watched, self._sum)
+        spectrum, seconds = held
+        usual = float(np.median(times))
+        found = {}
+        for element in self.elements:
+            without = net.without(element, spectrum) if element in self.present else spectrum
+            limit = net.detection_limit(element, without * (usual / seconds))
+            found[element] = {"net_counts": limit, "net_counts_per_s": limit / usual}
+        return found
+
+    def _level(self, element: str, line: LineCounts) -> Level | None:
+        """Return the background's level in an element's window, as the summed spectrum says.
+
+        None for an element that is there from the first point, whose level is its own.
+        """
+        if element in self.present:
+            return None
+        watched = next(each for each in self._watched if each.element == element)
+        net, error = NetCounts(self._setup, self._watched, self._sum).of(self._sum[None])[element]
+        window = self.windows[element].counted
+        share = window_share(watched, self._setup, window)
+        below = float(self._sum[window].sum() - share * net[0])
+        spread = max(float(error[0]) / max(below, 1.0), LEVEL_KNOWN)
+        return Level(max(below, 1.0) / float(line.background.sum()), spread)
+
+    def line(self, element: str) -> LineCounts:
+        """Return the counts of an element at the positions that have data."""
+        assert self._background is not None
+        measured = np.array(self._times) > 0
+        time = np.array(self._times)[measured]
+        background = time
+        if element not in self.present:
+            background = self._along()[element][measured]
+        distance = np.array(self.positions)[measured]
+        return LineCounts(distance, self.counts[element][measured].astype(float), background, time)
+
+    def _along(self) -> dict[str, npt.NDArray[np.float64]]:
+        """Return each element's expected background so far, up to a factor."""
+        assert self._background is not None
+        return self._background.along()
 
     def _onset(self, element: str, index: int) -> Flag:
-        """Return the flag of the onset that the element's detector has just raised."""
-        detector = self._detectors[element]
+        """Return the flag of the onset that the element's detectors have just raised."""
+        detector = self._detectors[element][0]
         evidence = detector.raised
         assert evidence is not None
         first, last = evidence.interval
         before = max(first - 1, 0)
         while before > 0 and detector.exposures[before] == 0:  # it may begin within a gap
             before -= 1
+        self._changes[element] = self.positions[evidence.change]
         return Flag(
             kind="onset",
             of=element,
@@ -200,7 +256,7 @@ class EdsWatch:
             place={
                 "position_m": self.positions[evidence.change],
                 "interval_m": (self.positions[before], self.positions[last]),
-                "raised_position_m": self.positions[evidence.raised],
+                "raised_position_m": self.positions[index],
             },
             confidence=CONFIDENCE,
             statistic=evidence.statistic,
@@ -208,28 +264,34 @@ class EdsWatch:
             note="; ".join([*([RISES_FROM] if element in self.present else []), CRUDE]),
         )
 
-    def _midpoint(self, element: str, otherwise: float) -> float:
-        """Return the place of the best single step; `otherwise` where it all falls again."""
-        detector = self._detectors[element]
-        point = best_step(detector.counts, detector.exposures, self.background_points)
-        return otherwise if point is None else self.positions[point]
+    def _end_of_rise(self, element: str, index: int) -> list[Flag]:
+        """Return the flag of a plateau, if the rise has ended."""
+        line = self.line(element)
+        onset = next(f for f in self.flags if f.of == element and f.kind == "onset")
+        interval = onset.place["interval_m"]
+        assert isinstance(interval, tuple)
+        found = plateau(line, interval)
+        if found.statistic <= THRESHOLD:
+            return []
+        self._ended.add(element)
+        place: dict[str, float | tuple[float, float] | None] = {
+            "position_m": found.position,
+            "interval_m": found.interval,
+            "raised_position_m": self.positions[index],
+        }
+        note = "the result at the end weighs all positions"
+        return [
+            Flag("plateau", element, index, place, CONFIDENCE, found.statistic, THRESHOLD, note)
+        ]
 
-    def _result(self, element: str) -> Found | Missing:
-        for flag in self.flags:
-            position, interval = flag.place["position_m"], flag.place["interval_m"]
-            if flag.of == element and isinstance(position, float) and isinstance(interval, tuple):
-                return {
-                    "position_m": position,
-                    "interval_m": interval,
-                    "confidence": CONFIDENCE,
-                    "midpoint_m": self._midpoint(element, position),
-                }
+    def _missing(self, element: str) -> str:
+        """Return why an element has no onset."""
         if element in self.present:
-            return {"none": "present from the first point"}
+            return "present from the first point"
         measured = sum(time > 0 for time in self._times)
         if measured <= self.background_points:
-            return {
-                "none": f"only {measured} positions with live time; "
+            return (
+                f"only {measured} positions with live time; "
                 f"the first {self.background_points} set the level"
-            }
-        return {"none": f"no significant rise in {measured} positions"}
+            )
+        return f"no significant rise in {measured} positions"

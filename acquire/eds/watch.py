@@ -25,7 +25,7 @@ from drivers.stem import Spectrum, StemSetup
 from protocols.eds import Watch
 
 RISES_FROM = "rises from a level present from the first point"
-CRUDE = "interval crude for a gradual rise; positions up to the flag only"
+CRUDE = "as seen up to the flag; the result at the end weighs all positions"
 
 
 LEVEL_KNOWN = 0.15

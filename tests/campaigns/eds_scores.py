@@ -52,6 +52,7 @@ class Case:
 FROM_A_POINT = (
     ("start: {edge_of: dark_field, offset: -200 nm, from_side: dark}",
      "start: {x: -175 nm, y: 0 nm}"),
+    ("drift:                             # ours\n  every: 25", "drift:\n  every: 1000"),
 )  # fmt: skip
 LONGER = (
     ("offset: -200 nm", "offset: -190 nm"),
@@ -189,6 +190,8 @@ def run_case(case: Case, seed: int) -> Score:
         lab = simulated_lab({"stem": {"specimen": specimen, **case.settings}})
         loaded = load_protocol(path)
         end = begin_run(loaded, lab, out / "runs", seed=seed, desk=desk())
+        if end.state != "finished":
+            raise RuntimeError(f"{case.name}, seed {seed}: {end.state}: {end.reason}")
         step: Any = loaded.steps[0]
         return score(end.folder, [watch.element for watch in step.watch])
     finally:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from acquire.eds.net_counts import NetCounts
 from acquire.eds.watch import EdsWatch
 from acquire.eds.windows import line_width, window_of
 from acquire.flags import Flag
@@ -203,3 +204,70 @@ def test_no_order_is_invented_for_a_weak_and_a_strong_element_that_begin_togethe
             watch.update(index, index * NM, spectrum(rng, 0.05, N=8 * share, P=45 * share))
         claims += watch.findings().order != "undecided"
     assert claims <= 1  # of two 95 % intervals, each may miss 5 %
+
+
+def present_from_the_first_point(growth: float, rise: float, seed: int) -> EdsWatch:
+    """Return a watch of C that is there; the thickness grows evenly, C itself rises at 90."""
+    rng = np.random.default_rng([11, seed])
+    watch = new_watch("C", length=200 * NM)
+    for index in range(200):
+        share = min(max(index - 90, 0) / 40, 1.0)
+        amount = 20.0 * (1 + growth * index / 199) * (1 + rise * share)
+        watch.update(index, index * NM, spectrum(rng, C=amount))
+    return watch
+
+
+def test_a_wedge_makes_no_onset_of_what_is_there_from_the_first_point() -> None:
+    raised = [only("onset", present_from_the_first_point(0.2, 0.0, s).flags) for s in range(8)]
+    assert raised == [[]] * 8
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_real_rise_of_what_is_there_is_an_onset_on_a_wedge_too(seed: int) -> None:
+    watch = present_from_the_first_point(0.2, 2.0, seed)
+    (flag,) = only("onset", watch.flags)
+    assert 90 * NM < flag.place["raised_position_m"] < 130 * NM  # type: ignore[operator]
+    onset = watch.findings().onsets["C"]
+    assert "none" not in onset
+    assert onset["position_m"] == pytest.approx(90 * NM, abs=12 * NM)
+
+
+def test_the_end_of_a_rise_is_flagged_once_and_placed() -> None:
+    rng = np.random.default_rng(12)
+    watch = new_watch("P", length=200 * NM)
+    for index in range(200):
+        share = min(max(index - 60, 0) / 50, 1.0)
+        watch.update(index, index * NM, spectrum(rng, P=40.0 * share))
+    (flag,) = only("plateau", watch.flags)
+    interval = flag.place["interval_m"]
+    assert isinstance(interval, tuple)
+    assert interval[0] <= 110 * NM <= interval[1]
+    assert flag.statistic is not None
+    assert flag.threshold is not None
+    assert flag.statistic > flag.threshold
+    assert flag.place["raised_position_m"] > 110 * NM  # type: ignore[operator]
+
+
+def test_a_detection_limit_is_what_is_seen_in_a_single_position() -> None:
+    """Currie's limit: of as many net counts 95 % are above its half, of none 5 %."""
+    rng = np.random.default_rng(13)
+    watch = new_watch("P", length=200 * NM)
+    for index in range(200):
+        watch.update(index, index * NM, spectrum(rng, background=2.0, P=100.0 * (index > 99)))
+    found = watch.detection_limits()["P"]
+    assert found["net_counts_per_s"] == pytest.approx(found["net_counts"] / 0.1)
+    spectra = [
+        np.array([spectrum(rng, background=2.0, P=net).counts for _ in range(400)])
+        for net in (0.0, found["net_counts"])
+    ]
+    net = NetCounts(SETUP, [Watch(element="P")], sum(each.sum(axis=0) for each in spectra))
+    without, with_it = (net.of(each)["P"][0] for each in spectra)
+    half = found["net_counts"] / 2
+    assert (without > half).mean() == pytest.approx(0.05, abs=0.04)
+    assert (with_it > half).mean() == pytest.approx(0.95, abs=0.04)
+
+
+def test_before_the_background_is_known_there_is_no_detection_limit() -> None:
+    watch = new_watch("P")
+    scan(watch, rising(1)[:12])
+    assert watch.detection_limits() == {}

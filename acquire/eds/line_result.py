@@ -30,7 +30,7 @@ class Found(TypedDict):
     interval_m: tuple[float, float]
     confidence: float
     midpoint_m: NotRequired[float]
-    """Of an onset: where half of the plateau is reached."""
+    """Of an onset: where one step describes the rise best, about its middle."""
     midpoint_interval_m: NotRequired[tuple[float, float]]
 
 
@@ -55,7 +55,7 @@ class LineFindings:
         """Where each element appears, or why that is not said."""
         found: dict[str, Found | Missing] = {e: {"none": why} for e, why in self.missing.items()}
         for element, fitted in self.fits.items():
-            onset, middle = estimate(fitted.onset), estimate(fitted.midpoint)
+            onset, middle = estimate(fitted.onset), estimate(fitted.midpoint())
             found[element] = {
                 **_place(onset),
                 "midpoint_m": middle.value,

@@ -49,6 +49,10 @@ BINS = 80
 """Parts of the line in which starting points are looked for."""
 HIGHEST = 4.0
 """Of the largest rate that is seen over a part of the line: a plateau is not above that."""
+THIN = 20
+"""Of the draws, one in so many is asked for its midpoint."""
+PARTS, SURE = 30, 2.5
+"""Parts of the line over which scatter is judged, and standard deviations that are chance."""
 COARSE = 8
 """Positions summed where no walker's ramp begins or ends."""
 
@@ -74,6 +78,8 @@ class RiseFit:
     """Shape (draws, 7), columns as in `ramp`."""
     middle: float
     length: float
+    scatter: float = 1.0
+    """How many times the variance about the ramp is that of counting."""
 
     @property
     def onset(self) -> Floats:
@@ -85,15 +91,20 @@ class RiseFit:
         """Draws of where the plateau begins, m; beyond the line where it may."""
         return np.asarray(self.theta[:, ONSET] + np.exp(self.theta[:, WIDTH]))
 
-    @property
     def midpoint(self) -> Floats:
-        """Draws of where half of the plateau is reached, m."""
-        bend = self.theta[:, BEND]
-        first, slope = pieces(self.theta)
-        early = 0.5 / first
-        late = bend + (0.5 - first * bend) / (first / slope)
-        share = np.where(first * bend >= 0.5, early, late)
-        return np.asarray(self.theta[:, ONSET] + share * np.exp(self.theta[:, WIDTH]))
+        """Return draws of where one step describes the rise best, m: of a ramp about its middle.
+
+        Of the expected counts of every `THIN`th draw, the split with the largest likelihood ratio
+        of two levels against one.
+        """
+        theta, line = self.theta[::THIN], self.line
+        counts = expectation(line, theta, self.middle, self.length)
+        before, time = np.cumsum(counts, axis=1)[:, :-1], np.cumsum(line.live_time)[:-1]
+        total, whole = counts.sum(axis=1, keepdims=True), line.live_time.sum()
+        after, rest = total - before, whole - time
+        ratio = before * np.log(before / time) + after * np.log(after / rest)
+        middle = (line.distance[:-1] + line.distance[1:]) / 2
+        return np.asarray(middle[np.argmax(ratio, axis=1)])
 
     def expected_rise(self) -> ExpectedRise:
         """Return the rise that the draws say on average, in counts per second of live time."""
@@ -130,14 +141,36 @@ def fit(line: LineCounts, prior: Prior, rng: np.random.Generator) -> RiseFit:
     coarse = line.binned((low, high), COARSE)
     highest = math.log(HIGHEST * float((coarse.counts / coarse.live_time).max()))
 
+    scatter = 1.0
+
     def density(theta: Floats) -> Floats:
         value = np.where(theta[:, PLATEAU] <= highest, _log_prior(theta, line, prior), -np.inf)
         inside = np.isfinite(value)
-        value[inside] += likelihood(coarse, theta[inside], middle, length)
+        value[inside] += likelihood(coarse, theta[inside], middle, length) / scatter
         return value
 
     theta = draws(density, start, rng, settle=SETTLE, keep=KEEP)
-    return RiseFit(line, theta, middle, length)
+    scatter = _scatter(line, theta, middle, length)
+    if scatter > 1:
+        theta = draws(density, theta[-WALKERS:], rng, settle=SETTLE // 2, keep=KEEP)
+    return RiseFit(line, theta, middle, length, scatter)
+
+
+def _scatter(line: LineCounts, theta: Floats, middle: float, length: float) -> float:
+    """Return by how much the counts scatter more about the best ramp than Poisson's law has it.
+
+    Pearson's chi squared per degree of freedom over parts of the line, so that what neighbours have
+    in common (grains, steps that no ramp describes) counts; 1 where chance explains it. The
+    likelihood is divided by it, as in any quasi-likelihood: a wrong model says less.
+    """
+    nowhere = (math.inf, -math.inf)
+    parts = line.binned(nowhere, max(1, len(line.counts) // PARTS))
+    best = theta[-WALKERS:]
+    expected = expectation(parts, best, middle, length)
+    chi = ((parts.counts - expected) ** 2 / np.maximum(expected, 1.0)).sum(axis=1).min()
+    freedom = max(len(parts.counts) - theta.shape[1], 1)
+    chance = 1 + SURE * math.sqrt(2 / freedom)
+    return float(chi / freedom) if chi / freedom > chance else 1.0
 
 
 def _log_prior(theta: Floats, line: LineCounts, prior: Prior) -> Floats:

@@ -66,7 +66,7 @@ SHAPES: dict[str, Callable[[Floats], Floats]] = {
 def compared(fitted: RiseFit) -> Compared:
     """Return the width by each shape and their spread, from the counts of a fitted rise."""
     line = fitted.line
-    middle = float(np.median(fitted.midpoint))
+    middle = float(np.median((fitted.onset + fitted.knee) / 2))
     width = float(np.median(fitted.knee - fitted.onset))
     best = {name: _best(line, curve, middle, width) for name, curve in SHAPES.items()}
     highest = max(value for _, value in best.values())

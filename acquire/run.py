@@ -198,9 +198,9 @@ class Run:
     def flag(self, flag: Flag, policy: FlagPolicy = "note") -> None:
         """Journal a flag and do what its policy says, where that is the run's to do.
 
-        `ask` asks whether to go on, `stop` stops the run; `stop_after` and `refine` are for the
-        procedure to follow, with `decide`. A flag that stopped the run does so once: to resume is
-        the operator's word to go on.
+        `ask` asks whether to go on, `stop` stops the run; `stop_after` is for the procedure
+        to follow, with `decide`. A flag that stopped the run does so once: to resume is the
+        operator's word to go on.
 
         Raises:
             RunStopped: the policy or the operator says so.

@@ -109,18 +109,6 @@ def even_axis(name: str, size: int, pitch: float) -> Tree:
     }
 
 
-def uneven_axis(name: str, places: npt.NDArray[np.float64]) -> Tree:
-    """Return an axis of positions at any places (m)."""
-    return {
-        "_type": "DataAxis",
-        "name": name,
-        "units": "nm",
-        "navigate": True,
-        "is_binned": False,
-        "axis": np.array([tidy(place * 1e9) for place in places]),
-    }
-
-
 def _energy_axis(setup: StemSetup) -> Tree:
     axis = setup.energy_axis
     return {

@@ -59,7 +59,9 @@ def plateau(line: LineCounts, onset: tuple[float, float]) -> Plateau:
     best = int(np.argmax(ends))
     likely = knees.ravel()[ends >= ends[best] - INTERVAL_NATS]
     place = float(knees.ravel()[best])
-    return Plateau(place, (float(likely.min()), float(likely.max())), float(ends[best] - still))
+    half = (now - onset[0]) / (KNEES + 1) / 2  # knees between two of the grid were not tried
+    interval = (float(likely.min()) - half, min(float(likely.max()) + half, now))
+    return Plateau(place, interval, float(ends[best] - still))
 
 
 def _coarse(line: LineCounts, onset: float, size: int) -> LineCounts:

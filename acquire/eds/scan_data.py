@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,8 +16,6 @@ from drivers.stem import Area, Image, Spectrum, StemSetup
 from protocols.eds import EdsLineScan
 
 KIND = "eds_line_scan"
-ON_GRID = 0.25
-"""Share of the pitch by which a position of the pass may be off its place on the line."""
 
 
 @dataclass(frozen=True)
@@ -61,8 +59,6 @@ class ScanData:
     main: Positions
     """The line: position i is `i * pitch` along it; one that is missing is a gap. What was exposed
     more than once is summed."""
-    refined: Positions
-    """Extra positions measured after the pass, by their distance."""
 
 
 def read_scan(record: RunRecord, step: StepRecord) -> ScanData | None:
@@ -74,15 +70,12 @@ def read_scan(record: RunRecord, step: StepRecord) -> ScanData | None:
     channels = setup.result.energy_axis.channels
     identity = next(record.done(None, "stem.identity", Identity), None)
     pitch = float(line["pitch"])
-    on_grid: list[tuple[float, Done]] = []
-    between: list[tuple[float, Done]] = []
+    by_place: dict[int, list[Done]] = {}
     for done in record.done(step.index, "stem.spectrum", Spectrum):
         if done.result is None:  # skipped by the operator
             continue
-        distance = _distance(done, line["x0"], line["y0"], line["angle"])
-        place = distance / pitch
-        pass_ = abs(place - round(place)) < ON_GRID
-        (on_grid if pass_ else between).append((distance, done))
+        place = round(_distance(done, line["x0"], line["y0"], line["angle"]) / pitch)
+        by_place.setdefault(place, []).append(done)
     return ScanData(
         record=step,
         step=_as_done(step, record.decisions(step.index)),
@@ -92,8 +85,7 @@ def read_scan(record: RunRecord, step: StepRecord) -> ScanData | None:
         y0=line["y0"],
         angle=line["angle"],
         pitch=pitch,
-        main=_stacked(_in_their_places(on_grid, pitch), channels),
-        refined=_stacked([(d, [done]) for d, done in sorted(between, key=_by_distance)], channels),
+        main=_stacked(by_place, pitch, channels),
     )
 
 
@@ -115,25 +107,12 @@ def _distance(done: Done, x0: float, y0: float, angle: float) -> float:
     return (area.x - x0) * math.cos(angle) + (area.y - y0) * math.sin(angle)
 
 
-def _by_distance(item: tuple[float, Done]) -> float:
-    return item[0]
-
-
-def _in_their_places(
-    found: list[tuple[float, Done]], pitch: float
-) -> list[tuple[float, list[Done]]]:
-    """Return one item per place of the line up to the furthest one, with its exposures."""
-    by_place: dict[int, list[Done]] = {}
-    for distance, done in found:
-        by_place.setdefault(round(distance / pitch), []).append(done)
-    furthest = max(by_place, default=-1)
-    return [(place * pitch, by_place.get(place, [])) for place in range(furthest + 1)]
-
-
-def _stacked(rows: list[tuple[float, list[Done]]], channels: int) -> Positions:
+def _stacked(by_place: Mapping[int, Sequence[Done]], pitch: float, channels: int) -> Positions:
+    """Return one row per place of the line up to the furthest one, the sum of its exposures."""
+    rows = [by_place.get(place, ()) for place in range(max(by_place, default=-1) + 1)]
     counts = np.zeros((len(rows), channels), np.uint32)
     times = np.zeros((3, len(rows)))
-    for index, (_, exposures) in enumerate(rows):
+    for index, exposures in enumerate(rows):
         for done in exposures:
             spectrum: Spectrum = done.result
             times[1:, index] += spectrum.real_time, spectrum.electrons
@@ -142,10 +121,10 @@ def _stacked(rows: list[tuple[float, list[Done]]], channels: int) -> Positions:
                 times[0, index] += spectrum.live_time
     small = counts.max(initial=0) <= np.iinfo(np.uint16).max
     return Positions(
-        distance=np.array([distance for distance, _ in rows], np.float64),
+        distance=np.arange(len(rows), dtype=np.float64) * pitch,
         counts=counts.astype(np.uint16) if small else counts,
         live_time=times[0],
         real_time=times[1],
         electrons=times[2],
-        utc=tuple(exposures[-1].utc if exposures else "" for _, exposures in rows),
+        utc=tuple(exposures[-1].utc if exposures else "" for exposures in rows),
     )

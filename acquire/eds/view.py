@@ -7,49 +7,41 @@ from pathlib import Path
 
 import numpy as np
 
-from acquire.eds.hspy import Spectra, Tree, even_axis, signal, uneven_axis, write_signal
+from acquire.eds.hspy import Spectra, Tree, even_axis, signal, write_signal
 from acquire.eds.scan_data import ScanData, read_scan
 from acquire.files import whole
 from acquire.record import RunRecord, StepRecord
 
 
 def line_scan_views(record: RunRecord, step: StepRecord) -> Iterator[Path]:
-    """Write the pass of a line scan, and what was measured after it; yield the paths."""
+    """Write what a line scan has measured; yield the path."""
     scan = read_scan(record, step)
-    if scan is None:
+    if scan is None or not len(scan.main.distance):
         return
-    stem = f"{step.index:02d}-{step.kind.replace('_', '-')}"
-    for positions, suffix, refined in ((scan.main, "", False), (scan.refined, "-refined", True)):
-        if len(positions.distance):
-            path = record.folder / "data" / f"{stem}{suffix}.hspy"
-            with whole(path) as part:
-                write_hspy(part, scan, record.meta, refined=refined)
-            yield path
+    path = record.folder / "data" / f"{step.index:02d}-{step.kind.replace('_', '-')}.hspy"
+    with whole(path) as part:
+        write_hspy(part, scan, record.meta)
+    yield path
 
 
-def write_hspy(path: Path, scan: ScanData, meta: Mapping[str, str], *, refined: bool) -> None:
-    """Write the pass of a scan, or its refined positions, as one `.hspy` file.
+def write_hspy(path: Path, scan: ScanData, meta: Mapping[str, str]) -> None:
+    """Write a scan as one `.hspy` file.
 
     Args:
         path: the file; overwritten.
-        scan: what was measured; at least one position of what is written.
+        scan: what was measured; at least one position.
         meta: the run's facts, from `RunRecord.meta`.
-        refined: the positions measured after the pass, whose axis is not uniform.
     """
-    write_signal(path, signal_of(scan, meta, refined=refined))
+    write_signal(path, signal_of(scan, meta))
 
 
-def signal_of(scan: ScanData, meta: Mapping[str, str], *, refined: bool) -> Tree:
+def signal_of(scan: ScanData, meta: Mapping[str, str]) -> Tree:
     """Return the signal in the form that RosettaSciIO writes."""
     step = scan.step
-    positions = scan.refined if refined else scan.main
-    axis = (
-        uneven_axis("position", positions.distance)
-        if refined
-        else even_axis("position", len(positions.distance), scan.pitch)
-    )
+    positions = scan.main
+    axis = even_axis("position", len(positions.distance), scan.pitch)
     spectra = Spectra(
-        title=f"{step.name or 'EDS line scan'}{' refined' if refined else ''}",
+        title=step.name or "EDS line scan",
         step=scan.record.index,
         watch=step.watch,
         setup=scan.setup,

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from acquire.eds.scan_data import Positions, ScanData
+from acquire.eds.scan_data import Positions
 
 Floats = npt.NDArray[np.float64]
 
@@ -153,24 +153,6 @@ def running_mean(counts: Floats, weight: Floats) -> Floats:
     mean: Floats = np.divide(total, time, out=np.full(len(counts), np.nan), where=time > 0)
     mean[weight <= 0] = np.nan
     return mean
-
-
-def in_order(scan: ScanData) -> tuple[Positions, npt.NDArray[np.bool_]]:
-    """Return all positions by their distance, and which of them were measured after the pass."""
-    parts = (scan.main, scan.refined)
-    distance = np.concatenate([part.distance for part in parts])
-    order = np.argsort(distance, kind="stable")
-    after = np.arange(len(distance)) >= len(scan.main.distance)
-    utc = [*scan.main.utc, *scan.refined.utc]
-    joined = Positions(
-        distance=distance[order],
-        counts=np.concatenate([part.counts for part in parts])[order],
-        live_time=np.concatenate([part.live_time for part in parts])[order],
-        real_time=np.concatenate([part.real_time for part in parts])[order],
-        electrons=np.concatenate([part.electrons for part in parts])[order],
-        utc=tuple(utc[index] for index in order),
-    )
-    return joined, after[order]
 
 
 def usual_live_time(positions: Positions) -> float:

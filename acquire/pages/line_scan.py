@@ -8,7 +8,7 @@ from typing import Any
 
 from acquire.eds.scan_data import ScanData, read_scan, survey_of
 from acquire.pages.bands import UNEVEN
-from acquire.pages.charts import Ruler, in_order, ruler_for, usual_live_time
+from acquire.pages.charts import Ruler, ruler_for, usual_live_time
 from acquire.pages.findings import Finding, findings
 from acquire.pages.findings_table import FoundRow, found_rows
 from acquire.pages.normalised_chart import NormalisedChart, normalised_chart
@@ -103,12 +103,11 @@ def _drawn(
     ruler: Ruler,
 ) -> LineScanPage:
     """Add the drawings."""
-    positions, _ = in_order(scan)
-    summed = zones(found, positions)
+    summed = zones(found, scan.main)
     return replace(
         page,
         normalised=normalised_chart(scan, found, result, summed),
-        spectra=spectra_chart(scan, positions, summed, ruler),
+        spectra=spectra_chart(scan, summed, ruler),
         profiles=tuple(
             profile(scan, number, watch, each.onset)
             for number, (watch, each) in enumerate(zip(scan.step.watch, found, strict=True))
@@ -130,19 +129,17 @@ def _dose(scan: ScanData, step: StepRecord, view: Mapping[str, Any]) -> Dose | N
 def _scan_facts(scan: ScanData, ruler: Ruler) -> Iterator[tuple[str, str]]:
     step, setup = scan.step, scan.setup
     measured = len(scan.main.distance)
-    lost = int(scan.main.lost.sum() + scan.refined.lost.sum())
+    lost = int(scan.main.lost.sum())
     yield (
         "line",
         f"{LENGTH.suggest(step.length)}, pitch {LENGTH.suggest(float(f'{scan.pitch:.4g}'))}",
     )
     yield "strip", LENGTH.suggest(step.strip) if step.strip else "none: one probe position wide"
     yield "positions", f"{measured} of {step.points} measured"
-    if len(scan.refined.distance):
-        yield "refined", f"{len(scan.refined.distance)} positions measured after the pass"
     yield "lost", f"{lost} positions without data" if lost else "none"
     if scan.identity is None or not scan.identity.recorded:
         yield "probe current", CURRENT.suggest(step.probe_current)
-        yield "dwell", f"{TIME.suggest(step.dwell)} at each position"
+        yield "dwell", _told_dwell(scan)
         yield "dose at each position", _told_dose(scan)
     yield "beam energy", f"{setup.beam_energy / 1e3:g} keV"
     axis = setup.energy_axis
@@ -152,6 +149,15 @@ def _scan_facts(scan: ScanData, ruler: Ruler) -> Iterator[tuple[str, str]]:
         f"{axis.channels} channels of {axis.scale:g} eV, {axis.offset:g} to {last:g} eV",
     )
     yield "resolution", f"{setup.resolution:.0f} eV at Mn Ka"
+
+
+def _told_dwell(scan: ScanData) -> str:
+    """Return the dwell that was asked for, or what was given where it is not the same all over."""
+    given = scan.main.real_time[scan.main.real_time > 0]
+    if scan.step.refine is None or not given.size:
+        return f"{TIME.suggest(scan.step.dwell)} at each position"
+    least, most = (TIME.suggest(float(f"{seconds:.3g}")) for seconds in (given.min(), given.max()))
+    return f"{least} to {most}, {TIME.suggest(scan.step.dwell)} in an even scan"
 
 
 def _told_dose(scan: ScanData) -> str:

@@ -23,7 +23,6 @@ from acquire.pages.charts import (
     Floats,
     Plot,
     Tick,
-    in_order,
     ruler_for,
     running_mean,
     told_rate,
@@ -85,7 +84,7 @@ def normalised_chart(
     zones: Sequence[Zone] = (),
 ) -> NormalisedChart | None:
     """Return the plot of all elements that have data; None where none has."""
-    positions, _ = in_order(scan)
+    positions = scan.main
     if positions.lost.all():
         return None
     net = net_profiles(scan, positions)

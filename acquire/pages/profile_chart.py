@@ -16,7 +16,6 @@ from acquire.pages.charts import (
     Plot,
     Ruler,
     Tick,
-    in_order,
     ruler_for,
     running_mean,
     usual_live_time,
@@ -54,8 +53,6 @@ class Profile:
     problem: str
     """Why there is nothing to draw; empty where there is."""
     dots: tuple[tuple[float, float], ...] = ()
-    rings: tuple[tuple[float, float], ...] = ()
-    """Positions measured after the pass."""
     means: tuple[str, ...] = ()
     """Running means as SVG points; a gap parts them."""
     gaps: tuple[Bar, ...] = ()
@@ -76,7 +73,7 @@ def profile(scan: ScanData, number: int, watch: Watch, onset: Place) -> Profile:
         onset: what to mark.
     """
     named = (watch.element, watch.xray_line.replace("_", " "), COLOURS[number % len(COLOURS)])
-    positions, after = in_order(scan)
+    positions = scan.main
     usual = usual_live_time(positions)
     if not usual:
         return Profile(*named, problem="no data yet")
@@ -94,8 +91,7 @@ def profile(scan: ScanData, number: int, watch: Watch, onset: Place) -> Profile:
     return Profile(
         *named,
         problem="",
-        dots=tuple(d for d, k, a in zip(dots, known, after, strict=True) if k and not a),
-        rings=tuple(d for d, k, a in zip(dots, known, after, strict=True) if k and a),
+        dots=tuple(dot for dot, data in zip(dots, known, strict=True) if data),
         means=plot.polylines(positions.distance, running_mean(counts, weight)),
         gaps=tuple(plot.bar(d, d, scan.pitch) for d in positions.distance[~known].tolist()),
         interval=None if onset.interval is None else plot.bar(*onset.interval),

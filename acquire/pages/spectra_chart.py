@@ -81,9 +81,7 @@ class SpectraChart:
     bottom: float
 
 
-def spectra_chart(
-    scan: ScanData, positions: Positions, zones: Sequence[Zone], ruler: Ruler
-) -> SpectraChart | None:
+def spectra_chart(scan: ScanData, zones: Sequence[Zone], ruler: Ruler) -> SpectraChart | None:
     """Return the sums of the zones; None where there is nothing to show."""
     ranges = _ranges(scan)
     if not zones or not ranges:
@@ -93,7 +91,7 @@ def spectra_chart(
         top = TOP + number * (ROW + BETWEEN)
         title = f"{zone.words}: {len(zone.rows)} positions, {ruler.span(zone.first, zone.last)}"
         rows.append(Row(zone.letter, title, top, top + ROW))
-    summed = [_rates(positions, zone) for zone in zones]
+    summed = [_rates(scan.main, zone) for zone in zones]
     width = (RIGHT - LEFT - APART * (len(ranges) - 1)) / len(ranges)
     panels = tuple(
         _Panel(scan, low, high, LEFT + place * (width + APART), width).drawn(rows, summed)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.acquire.made_run import MadeRun
+from tests.acquire.made_run import TWICE, MadeRun
 
 
 @pytest.fixture
@@ -17,11 +17,11 @@ def made(tmp_path: Path) -> MadeRun:
 
 @pytest.fixture
 def a_run_folder(made: MadeRun) -> Path:
-    """A finished line scan with both flags, two lost positions and two refined ones."""
+    """A finished line scan with both flags, two lost positions and two exposed twice."""
     made.whole_scan(lost=(12, 13))
     made.flag("N", 27, 25, 23, 26)
     made.flag("P", 37, 35, 33, 36)
-    for place in (24.5, 25.5):
+    for place in TWICE:
         made.expose(place)
     made.result()
     return made.close()

@@ -23,6 +23,8 @@ BEGAN = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 POINTS, PITCH, CHANNELS = 60, 2e-9, 512
 N_FROM, P_FROM = 25, 35
 """Positions from which each element is there."""
+TWICE = (50, 51)
+"""Positions that `a_run_folder` exposes twice."""
 STEP = EdsLineScan.model_validate(
     {
         "name": "a line",
@@ -86,8 +88,8 @@ REFINED: dict[str, Any] = {
     "passes": 3,
     "electrons": 1.3e9,
     "uniform_electrons": 3.9e9,
-    "reached": {"width": [30e-9, 44e-9]},
-    "uniform_interval_m": {"width": 15e-9},
+    "reached": {"width": 7e-9},
+    "uniform_interval_m": {"width": 7.5e-9},
 }
 
 

@@ -37,11 +37,12 @@ def onsets(expected: list[npt.NDArray[np.float64]], seed: int) -> dict[str, floa
         SETUP,
         background_points=30,
         average_run_length=10_000,
+        length=POINTS * 1e-9,
     )
     for index, mean in enumerate(expected):
         counts = draw.poisson(mean).astype(np.uint32)
         watch.update(index, index * 1e-9, Spectrum(counts, 0.18, 0.18, 1e8))
-    found = watch.result()
+    found = watch.findings().onsets
     return {e: each["position_m"] * 1e9 for e, each in found.items() if "none" not in each}
 
 

@@ -170,12 +170,20 @@ def test_stop_after_ends_the_scan_as_the_protocol_foresees(scan: Path, tmp_path:
     assert seen["results"][0]["points"] == pytest.approx(flag["raised_at"]["index"] + 4, abs=1)
 
 
-def test_refine_measures_between_the_positions_around_the_onset(scan: Path, tmp_path: Path) -> None:
+def refined(scan: Path, plan: str = "{first: 0.2, spend: 0.5, passes: 2}") -> Path:
+    scan.write_text(scan.read_text(encoding="utf-8") + f"refine: {plan}\n", encoding="utf-8")
+    return scan
+
+
+def test_refine_exposes_again_where_it_narrows_the_answer(scan: Path, tmp_path: Path) -> None:
     out = tmp_path / "runs"
-    assert liftline("run", with_policy(scan, "{refine: 7 nm}"), "--out", out).exit_code == 0
+    assert liftline("run", refined(scan), "--out", out).exit_code == 0
     seen = view(out)
-    assert 63 <= seen["results"][0]["points"] <= 90
-    assert seen["budgets"]["dose_e_per_angstrom2"]["spent"] == pytest.approx(2 * 737, rel=0.02)
+    result = seen["results"][0]
+    assert (result["points"], result["refined"]["passes"]) == (60, 3)
+    even = result["refined"]["uniform_electrons"]
+    assert 0.45 * even < result["electrons"] <= 0.5001 * even
+    assert seen["budgets"]["dose_e_per_angstrom2"]["spent"] > 0.5 * 737  # more than on average
 
 
 def test_ask_waits_with_exit_code_4_and_goes_on_with_the_answer(scan: Path, tmp_path: Path) -> None:
@@ -203,9 +211,10 @@ def test_a_scan_above_its_dose_limit_is_refused_before_anything_moves(
     text = scan.read_text(encoding="utf-8").replace("1e5 e/", "1000 e/")
     scan.write_text(text, encoding="utf-8")
     assert liftline("run", scan, "--out", tmp_path / "ok").exit_code == 0
-    result = liftline("run", with_policy(scan, "{refine: 7 nm}"), "--out", tmp_path / "runs")
+    scan.write_text(text.replace("1000 e/", "700 e/"), encoding="utf-8")
+    result = liftline("run", scan, "--out", tmp_path / "runs")
     assert result.exit_code == 2
-    assert "is above the limit of 1000" in result.output
+    assert "is above the limit of 700" in result.output
     assert not list(tmp_path.glob("runs/*"))
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from acquire.eds.scan_data import ScanData, read_scan
-from acquire.pages.charts import LEFT, RIGHT, in_order, ruler_for, running_mean, ticks, told_rate
+from acquire.pages.charts import LEFT, RIGHT, ruler_for, running_mean, ticks, told_rate
 from acquire.pages.findings import Finding, Place, findings
 from acquire.pages.normalised_chart import NormalisedChart, normalised_chart
 from acquire.pages.profile_chart import profile
@@ -60,13 +60,12 @@ def noisy(scan: ScanData) -> ScanData:
 
 
 def zones_of(scan: ScanData, found: tuple[Finding, ...]) -> tuple[Zone, ...]:
-    return zones(found, in_order(scan)[0])
+    return zones(found, scan.main)
 
 
 def spectra_of(scan: ScanData, found: tuple[Finding, ...]) -> SpectraChart:
-    positions, _ = in_order(scan)
     ruler = ruler_for(scan.step.length, scan.pitch)
-    chart = spectra_chart(scan, positions, zones(found, positions), ruler)
+    chart = spectra_chart(scan, zones_of(scan, found), ruler)
     assert chart is not None
     return chart
 
@@ -81,11 +80,11 @@ def scan(made: MadeRun) -> ScanData:
 # -- one element's counts -----------------------------------------------------------------------
 
 
-def test_a_profile_shows_gaps_rings_and_the_interval(a_run_folder: Path) -> None:
+def test_a_profile_shows_gaps_and_the_interval(a_run_folder: Path) -> None:
     scan = scan_of(a_run_folder)
     onset = Place(50e-9, (46e-9, 52e-9), raised=54e-9)
     drawn = profile(scan, 0, scan.step.watch[0], onset)
-    assert (len(drawn.dots), len(drawn.rings), len(drawn.gaps)) == (58, 2, 2)
+    assert (len(drawn.dots), len(drawn.gaps)) == (58, 2)
     assert len(drawn.means) == 2
     assert drawn.interval is not None
     per_metre = (RIGHT - LEFT) / scan.step.length

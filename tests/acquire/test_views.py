@@ -18,10 +18,10 @@ from acquire.pages.report import write_report
 from acquire.record import RunRecord
 from acquire.views import Views, rebuild
 from drivers.stem import EnergyAxis, StemSetup
-from tests.acquire.made_run import CHANNELS, N_FROM, PITCH, POINTS, SETUP, STEP, MadeRun
+from tests.acquire.made_run import CHANNELS, N_FROM, PITCH, POINTS, SETUP, STEP, TWICE, MadeRun
 from tests.campaigns.scan import start
 
-MAIN, REFINED = "00-eds-line-scan.hspy", "00-eds-line-scan-refined.hspy"
+MAIN = "00-eds-line-scan.hspy"
 
 
 def read(path: Path) -> dict[str, Any]:
@@ -59,8 +59,8 @@ def test_metadata_are_in_the_units_that_exspy_expects(a_run_folder: Path) -> Non
     assert tem["beam_current"] == 0.1
     assert tem["probe_area"] == 200.0
     assert tem["Detector"]["EDS"] == {
-        "live_time": 0.1,
-        "real_time": 0.1,
+        "live_time": pytest.approx(0.1 * 60 / 58),  # the mean: two positions had 0.2
+        "real_time": pytest.approx(0.1 * 60 / 58),
         "elevation_angle": 22.0,
         "azimuth_angle": 0.0,
         "energy_resolution_MnKa": 130.0,
@@ -95,26 +95,17 @@ def test_a_position_without_a_spectrum_is_a_gap_and_shifts_no_other(
     assert signal["original_metadata"]["liftline"]["lost_positions"] == [1]
 
 
-def test_refined_positions_stand_in_a_file_of_their_own_in_order(made: MadeRun) -> None:
-    made.whole_scan()
-    for place in (30.5, 24.5):
-        made.expose(place)
-    assert [path.name for path in rebuild(made.close())] == [MAIN, REFINED]
-    signal = read(made.folder / "data" / REFINED)
-    assert signal["axes"][0]["axis"].tolist() == [49.0, 61.0]
-    assert signal["data"][:, 39].tolist() == [1, 21]
-    assert read(made.folder / "data" / MAIN)["data"].shape[0] == POINTS
-
-
 def test_a_position_that_is_exposed_again_has_the_sum(made: MadeRun) -> None:
     made.whole_scan(lost=(31,))
     for place in (30, 31, 30):
         made.expose(place)
-    rebuild(made.close())
-    data = read(made.folder / "data" / MAIN)["data"]
-    assert data[29:33, 39].tolist() == [21, 63, 21, 21]
-    scan = made.folder / "data" / REFINED
-    assert not scan.exists()
+    assert [path.name for path in rebuild(made.close())] == [MAIN]
+    signal = read(made.folder / "data" / MAIN)
+    assert signal["data"].shape[0] == POINTS
+    assert signal["data"][29:33, 39].tolist() == [21, 63, 21, 21]
+    original = signal["original_metadata"]["liftline"]
+    assert original["live_time_s"][29:33] == pytest.approx([0.1, 0.3, 0.1, 0.1])
+    assert original["lost_positions"] == []
 
 
 def test_more_counts_than_sixteen_bits_hold_are_kept(made: MadeRun) -> None:
@@ -294,7 +285,7 @@ def test_the_scan_is_read_along_its_line(a_run_folder: Path) -> None:
     assert scan is not None
     assert scan.step == STEP
     assert scan.main.distance == pytest.approx(np.arange(POINTS) * PITCH)
-    assert scan.refined.distance == pytest.approx([24.5 * PITCH, 25.5 * PITCH])
+    assert scan.main.electrons[list(TWICE)] == pytest.approx(2 * 6.2e7)
 
 
 OPEN = """
@@ -328,11 +319,8 @@ def test_hyperspy_with_exspy_opens_every_kind_of_view(a_run_folder: Path, tmp_pa
     wide = StemSetup(**{**SETUP.__dict__, "energy_axis": EnergyAxis(-200.0, 10.0, CHANNELS)})
     one.begin_scan(setup=wide)
     one.expose(0)
-    one.expose(0.5)
     rebuild(one.close("stopped", "early"))
-    files = [
-        folder / "data" / name for folder in (a_run_folder, one.folder) for name in (MAIN, REFINED)
-    ]
+    files = [folder / "data" / MAIN for folder in (a_run_folder, one.folder)]
     done = subprocess.run(
         [sys.executable, "-c", OPEN, *map(str, files)], capture_output=True, text=True, check=False
     )
@@ -345,15 +333,13 @@ def test_hyperspy_with_exspy_opens_every_kind_of_view(a_run_folder: Path, tmp_pa
         "axes": ["position", "nm", "Energy", "keV"],
         "ends": [0.0, 118.0],
         "uniform": True,
-        "counts": 58 * 2 + 35 * 20 + 25 * 30,
+        "counts": 60 * 2 + 37 * 20 + 27 * 30,
         "beam": 200.0,
         "elements": ["N", "P"],
-        "P": 58 + 25 * 30,
+        "P": 60 + 27 * 30,
     }
-    refined = told[f"{files[1]} False"]
-    assert (refined["class"], refined["uniform"]) == ("EDSTEMSpectrum", False)
-    assert refined["ends"] == [49.0, 51.0]
-    assert [told[f"{file} True"]["shape"][0] for file in files[2:]] == [1, 1]
+    single = told[f"{files[1]} False"]
+    assert (single["class"], single["shape"]) == ("EDSTEMSpectrum", [1, CHANNELS])
 
 
 PROTOCOL = """
@@ -368,7 +354,8 @@ dwell: 180 ms
 dose_limit: 2000 e/angstrom^2
 watch:
   - {element: N, on_onset: note}
-  - {element: P, on_onset: {refine: 4 nm}}
+  - {element: P, on_onset: note}
+refine: {first: 0.2, spend: 0.4, passes: 2}
 """
 
 
@@ -381,8 +368,13 @@ def test_a_run_on_the_simulators_leaves_views_and_a_page_of_all_it_measured(
     with RunRecord(folder) as record:
         (result,) = [step.result for step in record.steps()]
     assert result is not None
-    main, refined = (read(folder / "data" / name)["data"] for name in (MAIN, REFINED))
-    assert main.shape == (126, 2048)
-    assert len(main) + len(refined) == result["points"]
+    assert result["refined"]["passes"] == 3
+    assert [path.name for path in (folder / "data").glob("*.hspy")] == [MAIN]
+    signal = read(folder / "data" / MAIN)
+    assert signal["data"].shape == (126, 2048)
+    original = signal["original_metadata"]["liftline"]
+    assert original["electrons"].sum() == pytest.approx(result["electrons"])
+    assert original["live_time_s"].max() > 3 * original["live_time_s"].min()
     page = write_report(folder).read_text(encoding="utf-8")
-    assert f"{result['points'] - 126} positions measured after the pass" in page
+    assert "3 passes" in page
+    assert "180 ms in an even scan" in page

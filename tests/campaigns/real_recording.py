@@ -182,6 +182,7 @@ def measure(
                 stem.setup(),
                 background_points=background_points,
                 average_run_length=AVERAGE_RUN_LENGTH,
+                length=POINTS * size,
             )
             for _ in range(2)
         )
@@ -195,7 +196,7 @@ def measure(
             steps = [strongest_step(counts[:n], times[:n]) for n in range(2, POINTS + 1)]
             place = flags[element].place["position_m"] if element in flags else None
             position = round(place / size) if isinstance(place, float) else None
-            found = watch.result()[element]
+            found = watch.findings().onsets[element]
             midpoint = None if "none" in found else round(found["midpoint_m"] / size)
             tally.add(steps, position, midpoint, background_points)
     return tallies

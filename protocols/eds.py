@@ -155,12 +155,12 @@ class DriftCorrection(Written):
 class RefinePlan(Written):
     """A first pass of low dose, then further ones that expose only where it narrows the answer."""
 
-    first: Annotated[float, Field(gt=0, lt=1)] = 0.12
+    first: Annotated[float, Field(gt=0, lt=1)] = 0.08
     """Share of the dwell that every position gets in the first pass."""
     spend: Annotated[float, Field(gt=0, le=1)] = 0.33
     """Electrons in all, as a share of what the whole line at `dwell` takes. A single position may
     get more than `dwell`, up to `dose_limit`."""
-    passes: Annotated[int, Field(ge=1, le=20)] = 5
+    passes: Annotated[int, Field(ge=1, le=20)] = 6
     """Passes after the first, each laid out by what the ones before have found."""
     width_within: Annotated[Metres, Field(gt=0)] | None = None
     """Stop early when the width's 95 % interval reaches no further than this to either side."""

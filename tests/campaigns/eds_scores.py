@@ -98,6 +98,8 @@ class Score:
     true_order: str
     """Of the first watched element and the second: "N before P", or empty for neither."""
     onset_flags: int
+    electrons: float
+    """On the line."""
 
 
 def depths_of_rise(specimen: Specimen, element: str) -> tuple[float, float] | None:
@@ -164,7 +166,7 @@ def score(folder: Path, watched: Sequence[str]) -> Score:
     if len(begins) == 2 and abs(begins[watched[0]] - begins[watched[1]]) > 0.2:
         first, last = sorted(begins, key=lambda element: begins[element])
         order = f"{first} before {last}"
-    return Score(quantities, result["order"], order, flags.count("onset"))
+    return Score(quantities, result["order"], order, flags.count("onset"), result["electrons"])
 
 
 def _scored(true: float, found: dict[str, Any], key: str) -> Scored:

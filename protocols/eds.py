@@ -150,6 +150,9 @@ class DriftCorrection(Written):
     """The image that is correlated with the first one of its kind."""
     largest_step: Annotated[Metres, Field(gt=0)]
     """A larger shift between two measurements is refused rather than believed."""
+    largest_total: Annotated[Metres, Field(gt=0)] = 100e-9
+    """Stop when the specimen has moved further than this in all: it has left the place that the
+    survey image showed to be good."""
 
 
 class RefinePlan(Written):

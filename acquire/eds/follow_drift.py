@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from acquire.eds.drift import Shift, measure_shift
 from acquire.flags import Flag
 from acquire.run import Run
@@ -39,6 +41,18 @@ class FollowDrift:
         self.refused = 0
         self.shift = (self.shift[0] + shift.dx, self.shift[1] + shift.dy)
         self.run.do(self.stem.shift_scan, *self.shift)
+        self._stay_near(index)
+
+    def _stay_near(self, index: int) -> None:
+        """Stop where the specimen has gone too far from where the survey image showed it."""
+        assert self.settings is not None
+        far, most = math.hypot(*self.shift), self.settings.largest_total
+        if far > most:
+            note = (
+                f"the specimen has moved {far * 1e9:.3g} nm, beyond the {most * 1e9:.3g} nm "
+                "allowed; let it settle, then begin a new run"
+            )
+            self.run.flag(Flag(kind="drift", of="specimen", index=index, note=note), "stop")
 
     def _doubt(self, index: int, shift: Shift) -> None:
         self.refused += 1

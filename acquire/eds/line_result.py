@@ -175,7 +175,7 @@ def stretch(line: LineCounts, change: float) -> LineCounts:
 def _fall(counts: Floats, exposures: Floats) -> int | None:
     """Return the position from which on the rate is lower for good, the first such; else None."""
     found = None
-    while len(counts) > 2:
+    while len(counts) > 2 and counts.any():
         split = _strongest_fall(counts, exposures)
         if split is None:
             return found

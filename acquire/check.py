@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -70,29 +69,9 @@ def told(made: Plan) -> str:
                 f"  limit {limit['name']}: {limit['value']:.4g} of {limit['limit']:.4g}, {verdict}"
             )
         lines += [f"  {note}" for note in step.notes]
-        lines += [f"  {text}" for text in _told_expected(step.expected)]
+        lines += [f"  {text}" for text in step.foretold]
         lines += [f"  CANNOT ANSWER: {text}" for text in step.cannot]
     return "\n".join(lines)
-
-
-def _told_expected(expected: Mapping[str, Any] | None) -> Iterator[str]:
-    """Yield what a line scan is expected to answer, in words."""
-    if not expected:
-        return
-    yield "expected, at each position of the plateau and along the line:"
-    for element, found in expected["elements"].items():
-        yield (
-            f"  {element}: {found['net_counts']:.3g} counts on {found['background_counts']:.2g} of "
-            f"background; flag {found['flag_late_m'] * 1e9:.0f} nm behind the onset; onset within "
-            f"±{found['onset_interval_half_m'] * 1e9:.2g} nm, plateau within "
-            f"±{found['plateau_interval_half_m'] * 1e9:.2g} nm (best reachable standard deviation "
-            f"{found['onset_bound_m'] * 1e9:.2g} and {found['plateau_bound_m'] * 1e9:.2g} nm)"
-        )
-    yield (
-        f"  width within ±{expected['width_interval_half_m'] * 1e9:.2g} nm (best reachable "
-        f"standard deviation {expected['width_bound_m'] * 1e9:.2g} nm); intervals of "
-        f"{expected['confidence']:.0%}"
-    )
 
 
 def _rounded(value: float | int | str) -> str:

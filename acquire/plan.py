@@ -20,6 +20,8 @@ class StepPlan:
     notes: tuple[str, ...] = ()
     expected: Mapping[str, Any] | None = None
     """What it can be expected to answer; None where nothing is foretold."""
+    foretold: tuple[str, ...] = ()
+    """The same in words, a line each."""
     cannot: tuple[str, ...] = ()
     """Why it cannot answer what it is to answer, each with the cure; empty if it can."""
 

@@ -7,15 +7,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from acquire.eds.fade import fade_threshold
+from acquire.eds.forecast import COUNTS_PER_ELECTRON
 from acquire.eds.plan import current_limit
 from acquire.plan import StepPlan, limit
 from protocols.beam_damage import BeamDamage
 from protocols.eds import DOSE
 from protocols.units import ELEMENTARY_CHARGE
 
-COUNTS_PER_ELECTRON = {"N": 1.5e-7, "O": 1.4e-6, "P": 8.7e-7}
-"""In 100 nm LiPON, windowless detector of 0.95 sr; good within a factor 2. Source:
-reference/xps-and-eds.md 5."""
 BACKGROUND = 1.0
 """Counts under a line per net count; 0.3 to 1 for N. Source: reference/xps-and-eds.md 5."""
 
@@ -51,12 +49,13 @@ def smallest_losses(step: BeamDamage) -> dict[str, Any]:
     series differs from none by L n / sqrt(12 n (1 + b)) standard errors, b background per net
     count, and a flag takes sqrt(2 h) of them.
     """
+    known = COUNTS_PER_ELECTRON["windowless"]
     threshold = fade_threshold(step.false_alarm / len(step.watch), step.planned_exposures)
     electrons = step.probe_current * step.dwell * step.planned_exposures / ELEMENTARY_CHARGE
     found = {}
     for element in (watch.element for watch in step.watch):
-        if element in COUNTS_PER_ELECTRON:
-            counts = electrons * COUNTS_PER_ELECTRON[element]
+        if element in known:
+            counts = electrons * known[element]
             loss = math.sqrt(2 * threshold * 12 * (1 + BACKGROUND) / counts)
             found[element] = {"counts": counts, "smallest_loss": min(loss, 1.0)}
     return found

@@ -8,6 +8,7 @@ straight rises of unknown levels) and what ours is expected to, which also allow
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -79,6 +80,22 @@ class Forecast:
             "width_interval_half_m": self.width_half,
             "confidence": CONFIDENCE,
         }
+
+    def words(self) -> Iterator[str]:
+        """Yield it as lines for a person."""
+        yield "expected, at each position of the plateau and along the line:"
+        for i, element in enumerate(self.elements):
+            yield (
+                f"  {element}: {self.net[i]:.3g} counts on {self.background[i]:.2g} of background; "
+                f"flag {self.late[i] * 1e9:.0f} nm behind the onset; onset within "
+                f"±{self.onset_half[i] * 1e9:.2g} nm, plateau within "
+                f"±{self.plateau_half[i] * 1e9:.2g} nm (best reachable standard deviation "
+                f"{self.onset_bound[i] * 1e9:.2g} and {self.plateau_bound[i] * 1e9:.2g} nm)"
+            )
+        yield (
+            f"  width within ±{self.width_half * 1e9:.2g} nm (best reachable standard deviation "
+            f"{self.width_bound * 1e9:.2g} nm); intervals of {CONFIDENCE:.0%}"
+        )
 
 
 def counts_per_electron(element: str, expect: Expected) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from acquire.eds.forecast import forecast, shortcomings
@@ -39,12 +40,16 @@ def line_scan_plan(index: int, step: EdsLineScan, limits: Mapping[str, Any]) -> 
     largest = max(step.probe_current, step.survey.probe_current)
     cure = "widen the strip, coarsen the pitch, shorten the dwell, or raise dose_limit"
     checked = [limit(DOSE, dose, step.dose_limit, cure), *current_limit(largest, limits)]
-    expected, cannot = None, []
-    if step.expect is not None:
-        found = forecast(step, step.expect)
-        expected, cannot = found.as_dict(), shortcomings(step, step.expect, found)
-    notes = tuple(_notes(step))
-    return StepPlan(index, step.kind, figures, tuple(checked), notes, expected, tuple(cannot))
+    made = StepPlan(index, step.kind, figures, tuple(checked), tuple(_notes(step)))
+    if step.expect is None:
+        return made
+    found = forecast(step, step.expect)
+    return replace(
+        made,
+        expected=found.as_dict(),
+        foretold=tuple(found.words()),
+        cannot=tuple(shortcomings(step, step.expect, found)),
+    )
 
 
 def _notes(step: EdsLineScan) -> Iterator[str]:

@@ -17,6 +17,11 @@ from acquire.eds.shapes import compared
 
 Floats = npt.NDArray[np.float64]
 
+WEDGE_SLOPE = 0.15 / 350e-9
+"""Standard deviation of the relative change of thickness per metre: 15 % over the published line;
+ours."""
+WIDEST_WEDGE = 0.5
+"""The same over a long line, at most."""
 FALL_NATS = 15.0
 """Evidence at which counts are taken to fall again, and the line to end there for that element."""
 FALL_TO = 0.75
@@ -145,14 +150,16 @@ def findings(
     """
     rng = np.random.default_rng(0)  # the same counts give the same result, also after a resume
     fits: dict[str, RiseFit] = {}
-    prior = Prior()
+    slope, slope_spread = 0.0, WEDGE_SLOPE
     for element in sorted(lines, key=lambda e: -float(lines[e].counts.sum())):
-        own = prior
+        line = stretch(lines[element], changes[element])
+        length = max(line.length, line.pitch)
+        known = Prior(slope * length, min(slope_spread * length, WIDEST_WEDGE))
         if (level := levels[element]) is not None:
-            own = replace(prior, level=math.log(level.value), level_spread=level.spread)
-        fits[element] = fit(stretch(lines[element], changes[element]), own, rng)
-        wedge = fits[element].theta[:, WEDGE]
-        prior = Prior(float(wedge.mean()), float(wedge.std()))
+            known = replace(known, level=math.log(level.value), level_spread=level.spread)
+        fits[element] = fit(line, known, rng)
+        wedge = fits[element].theta[:, WEDGE] / length  # one lamella: the next one's prior
+        slope, slope_spread = float(wedge.mean()), float(wedge.std())
     ordered = {element: fits[element] for element in lines}
     return LineFindings(ordered, together(ordered, rng) if ordered else None, missing)
 

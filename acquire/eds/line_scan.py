@@ -54,13 +54,13 @@ class _Scan:
         self.passes = 1
         self.stop_at: float | None = None
 
-    def _new_watch(self) -> EdsWatch:
+    def _new_watch(self, known: Mapping[str, float] | None = None) -> EdsWatch:
         return EdsWatch(
             self.step.watch,
             self.setup,
             background_points=self.step.background_points,
             average_run_length=self.step.average_run_length,
-            length=self.step.length,
+            known=known,
         )
 
     def expose(self, index: int, dwell: float) -> Spectrum:
@@ -119,7 +119,7 @@ class _Scan:
 
     def _watched_again(self) -> EdsWatch:
         """Return a watch that has seen all that each position has given, in the line's order."""
-        watch = self._new_watch()
+        watch = self._new_watch(self.watch.changes)
         for index in sorted(self.spectra):
             watch.update(index, index * self.line.pitch, together(self.spectra[index]))
         return watch

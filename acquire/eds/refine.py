@@ -22,7 +22,7 @@ Floats = npt.NDArray[np.float64]
 
 DRAWS = 1500
 """Tuples of draws that the passes are laid out by."""
-WIDTH_COUNTS = 4
+WIDTH_COUNTS = 6
 """Onsets that the width is worth; ours."""
 SHORTEST = 0.02
 """Of the dwell: a shorter exposure is not worth going there."""

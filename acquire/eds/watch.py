@@ -8,7 +8,7 @@ appeared, they are watched for where the rise ends. What the whole line says is 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -31,9 +31,9 @@ CRUDE = "as seen up to the flag; the result at the end weighs all positions"
 LEVEL_KNOWN = 0.15
 """Relative error, at least, of a background that the fit of the summed spectrum gives: its share
 under a line is the same all along only nearly; ours."""
-WEDGES = (0.1, 0.2, 0.3)
-"""Relative growth of the thickness over the whole line that a rise of an element that is there from
-the first point must not be explained by; ours."""
+WEDGES = (0.3e6, 0.6e6, 0.9e6)
+"""Relative growth of the thickness per metre by which a rise of an element that is there from the
+first point must not be explained: up to 30 % over the 350 nm of the published line; ours."""
 
 
 class EdsWatch:
@@ -44,7 +44,9 @@ class EdsWatch:
     with its own level per live time, which a wedge may make grow evenly along the line.
 
     `average_run_length` is in positions without an onset between two false flags, for all elements
-    together: each of n detectors gets n times as much. `length` is the line's, m.
+    together: each of n detectors gets n times as much. `known` are elements that
+    an earlier pass has seen appear, and where (m): findings look for them whether or not the
+    detectors, which begin anew, see them again.
     """
 
     def __init__(
@@ -54,18 +56,19 @@ class EdsWatch:
         *,
         background_points: int,
         average_run_length: float,
-        length: float,
+        known: Mapping[str, float] | None = None,
     ) -> None:
         self.elements = tuple(each.element for each in watch)
         self.background_points = background_points
         self.windows = {each.element: window_of(each, setup) for each in watch}
         self._run_length = average_run_length * len(self.elements)
         self._detectors = {element: [self._detector()] for element in self.elements}
+        """All of an element's must see a rise, each with exposures of its own."""
         self._changes: dict[str, float] = {}
         """Where each onset's flag has put it, m."""
         self._ended: set[str] = set()
         """Elements whose plateau has been flagged."""
-        self._length = max(length, 1e-12)
+        self._known = dict(known or {})
         self._found: tuple[int, LineFindings] | None = None
         self.positions: list[float] = []
         """Distance of each position from the line's first point, m."""
@@ -114,12 +117,13 @@ class EdsWatch:
             counts = 0 if gap else int(spectrum.counts[counted].sum(dtype=np.int64))
             known = element in self._changes
             if element in self.present:  # its counts are its own, not the background's
-                share = (self.positions[index] - self.positions[0]) / self._length
+                along = self.positions[index] - self.positions[0]
                 for detector, wedge in zip(detectors, (0.0, *WEDGES), strict=True):
-                    detector.update(counts, live_time * (1 + wedge * share))
+                    detector.update(counts, live_time * (1 + wedge * along))
             else:
                 scatter = background.spread(element)
                 detectors[0].update(counts, expected[element], scatter=scatter)
+                detectors[1].update(counts, live_time)  # a background that falls is no onset
             if not known and all(each.raised is not None for each in detectors):
                 raised.append(self._onset(element, index))
             elif known and element not in self._ended and index % EVERY == 0:
@@ -142,9 +146,10 @@ class EdsWatch:
         )
         risk = self.background_points / self._run_length  # as rare as a false onset
         present = [e for e in self.elements if stands_out(self.windows[e], total, risk)]
-        for element in present:
-            self.present.add(element)
-            self._detectors[element] += [self._detector() for _ in WEDGES]
+        self.present |= set(present)
+        for element, detectors in self._detectors.items():
+            others = len(WEDGES) if element in self.present else 1
+            detectors += [self._detector() for _ in range(others)]
         held, self._held = self._held, []
         for each in held:
             self._watch(index, each, self._background)
@@ -182,12 +187,18 @@ class EdsWatch:
     def findings(self) -> LineFindings:
         """Return what all positions so far say: onsets, plateaus, width, order."""
         if self._found is None or self._found[0] != len(self.positions):
-            appear = [element for element in self.elements if element in self._changes]
+            changes = self.changes
+            appear = [element for element in self.elements if element in changes]
             lines = {element: self.line(element) for element in appear}
-            missing = {e: self._missing(e) for e in self.elements if e not in self._changes}
+            missing = {e: self._missing(e) for e in self.elements if e not in changes}
             levels = {element: self._level(element, line) for element, line in lines.items()}
-            self._found = len(self.positions), findings(lines, self._changes, levels, missing)
+            self._found = len(self.positions), findings(lines, changes, levels, missing)
         return self._found[1]
+
+    @property
+    def changes(self) -> dict[str, float]:
+        """Where flags, or earlier passes, have put each onset, m."""
+        return {**self._known, **self._changes}
 
     def detection_limits(self) -> dict[str, dict[str, float]]:
         """Return what an element must give at one position to be seen, by element.

@@ -8,14 +8,27 @@ from typing import Any
 
 from acquire.pages.charts import Ruler
 
+COLUMNS = (
+    "reached",
+    "expected_interval_m",
+    "same_electrons_evenly_interval_m",
+    "uniform_interval_m",
+)
+"""Of a result's `refined`: half intervals by quantity, in the order of the table."""
+
 
 @dataclass(frozen=True)
 class Compared:
-    """One row: what, of this scan, of a uniform one."""
+    """One row: what, as reached, and as expected of three ways to expose the line."""
 
     what: str
+    reached: str
     here: str
+    """Of the exposures as they were laid out."""
+    same: str
+    """Of the same electrons laid out evenly."""
     uniform: str
+    """Of the even scan of the protocol's dwell."""
 
 
 @dataclass(frozen=True)
@@ -34,17 +47,14 @@ def refinement_of(refined: Mapping[str, Any] | None, ruler: Ruler) -> Refinement
 
 
 def _compared(refined: Mapping[str, Any], ruler: Ruler) -> Iterator[Compared]:
-    electrons = (refined.get("electrons"), refined.get("uniform_electrons"))
-    if electrons != (None, None):
-        yield Compared("electrons on the line", *(_electrons(each) for each in electrons))
-    reached: Mapping[str, float] = refined.get("reached", {})
-    uniform: Mapping[str, float] = refined.get("uniform_interval_m", {})
+    spent, whole = (_electrons(refined.get(key)) for key in ("electrons", "uniform_electrons"))
+    yield Compared("electrons on the line", spent, spent, spent, whole)
     finer = replace(ruler, digits=ruler.digits + 1)
-    for name in dict.fromkeys([*reached, *uniform]):
+    columns: list[Mapping[str, float]] = [refined.get(key, {}) for key in COLUMNS]
+    for name in dict.fromkeys(name for column in columns for name in column):
         yield Compared(
             f"half of the 95 % interval of {name}",
-            _length(reached.get(name), finer),
-            _length(uniform.get(name), finer),
+            *(_length(column.get(name), finer) for column in columns),
         )
 
 

@@ -37,7 +37,6 @@ def onsets(expected: list[npt.NDArray[np.float64]], seed: int) -> dict[str, floa
         SETUP,
         background_points=30,
         average_run_length=10_000,
-        length=POINTS * 1e-9,
     )
     for index, mean in enumerate(expected):
         counts = draw.poisson(mean).astype(np.uint32)

@@ -33,13 +33,12 @@ def spectrum(
     return Spectrum(counted, live_time, live_time, 1e6)
 
 
-def new_watch(*elements: str, background_points: int = 30, length: float = 150 * NM) -> EdsWatch:
+def new_watch(*elements: str, background_points: int = 30) -> EdsWatch:
     return EdsWatch(
         [Watch(element=element) for element in elements],
         SETUP,
         background_points=background_points,
         average_run_length=10_000,
-        length=length,
     )
 
 
@@ -84,7 +83,6 @@ def test_a_line_off_the_energy_axis_is_refused() -> None:
             StemSetup(200e3, EnergyAxis(0.0, 10.0, 512), 130.0, 0.4, 0.0, None, 1e-9, 1e-6),
             background_points=30,
             average_run_length=10_000,
-            length=150 * NM,
         )
 
 
@@ -209,7 +207,7 @@ def test_no_order_is_invented_for_a_weak_and_a_strong_element_that_begin_togethe
 def present_from_the_first_point(growth: float, rise: float, seed: int) -> EdsWatch:
     """Return a watch of C that is there; the thickness grows evenly, C itself rises at 90."""
     rng = np.random.default_rng([11, seed])
-    watch = new_watch("C", length=200 * NM)
+    watch = new_watch("C")
     for index in range(200):
         share = min(max(index - 90, 0) / 40, 1.0)
         amount = 20.0 * (1 + growth * index / 199) * (1 + rise * share)
@@ -234,7 +232,7 @@ def test_a_real_rise_of_what_is_there_is_an_onset_on_a_wedge_too(seed: int) -> N
 
 def test_the_end_of_a_rise_is_flagged_once_and_placed() -> None:
     rng = np.random.default_rng(12)
-    watch = new_watch("P", length=200 * NM)
+    watch = new_watch("P")
     for index in range(200):
         share = min(max(index - 60, 0) / 50, 1.0)
         watch.update(index, index * NM, spectrum(rng, P=40.0 * share))
@@ -251,7 +249,7 @@ def test_the_end_of_a_rise_is_flagged_once_and_placed() -> None:
 def test_a_detection_limit_is_what_is_seen_in_a_single_position() -> None:
     """Currie's limit: of as many net counts 95 % are above its half, of none 5 %."""
     rng = np.random.default_rng(13)
-    watch = new_watch("P", length=200 * NM)
+    watch = new_watch("P")
     for index in range(200):
         watch.update(index, index * NM, spectrum(rng, background=2.0, P=100.0 * (index > 99)))
     found = watch.detection_limits()["P"]

@@ -32,7 +32,6 @@ def test_the_analysis_of_a_position() -> None:
     spectra = [
         Spectrum(row, float(time), DWELL, 1.0) for row, time in zip(counts, times, strict=True)
     ]
-    length = PITCH * (len(spectra) - 1)
 
     def watched() -> EdsWatch:
         watch = EdsWatch(
@@ -40,7 +39,6 @@ def test_the_analysis_of_a_position() -> None:
             setup_of(settings),
             background_points=30,
             average_run_length=10_000,
-            length=length,
         )
         for index, spectrum in enumerate(spectra):
             watch.update(index, index * PITCH, spectrum)

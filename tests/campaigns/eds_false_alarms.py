@@ -93,7 +93,6 @@ def flagged(
             setup,
             background_points=30,
             average_run_length=10_000,
-            length=PITCH * (len(times) - 1),
         )
         for index, (wanted, time) in enumerate(zip(spectra, times, strict=True)):
             counts = rng.poisson(wanted).astype(np.uint32)

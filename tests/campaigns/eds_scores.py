@@ -122,9 +122,12 @@ def depths_of_rise(specimen: Specimen, element: str) -> tuple[float, float] | No
 
 
 def places(world: Path, line: dict[str, Any]) -> tuple[Floats, Floats]:
-    """Return distance along the line and true depth (m) of each exposed position, in order."""
+    """Return distance along the line and true depth (m) of each exposed position, in order.
+
+    A position that was exposed more than once has the depth of its exposures' mean, by electrons.
+    """
     hidden = truth(world)
-    found: dict[int, tuple[float, float]] = {}
+    found: dict[int, list[tuple[float, float, float]]] = {}
     for each in exposures(world):
         x, y, along, across, angle = each.place
         if along == across or abs(math.remainder(angle - line["angle"], 2 * math.pi)) > 1e-9:
@@ -132,9 +135,14 @@ def places(world: Path, line: dict[str, Any]) -> tuple[Floats, Floats]:
         distance = (x - line["x0"]) * math.cos(angle) + (y - line["y0"]) * math.sin(angle)
         place = hidden.on_specimen(x, y, each.begin + each.seconds / 2)
         number = round(distance / line["pitch"])
-        found.setdefault(number, (distance, hidden.hidden.face.depth_at(*place)))
-    rows = np.array([found[key] for key in sorted(found)])
-    return rows[:, 0], rows[:, 1]
+        depth = hidden.hidden.face.depth_at(*place)
+        found.setdefault(number, []).append((distance, depth, each.electrons))
+    rows = []
+    for number in sorted(found):
+        each_distance, each_depth, electrons = np.array(found[number]).T
+        rows.append((each_distance[0], np.average(each_depth, weights=electrons)))
+    distances, depths = np.array(rows).T
+    return distances, depths
 
 
 def score(folder: Path, watched: Sequence[str]) -> Score:

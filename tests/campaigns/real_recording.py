@@ -28,6 +28,7 @@ import numpy as np
 import numpy.typing as npt
 
 from acquire.eds.edge import ScanLine
+from acquire.eds.line_result import LineFindings
 from acquire.eds.watch import EdsWatch
 from drivers.recorded_stem import RecordedStem
 from drivers.recording import read_recording
@@ -126,6 +127,11 @@ class Tally:
     sequence_none_flagged: int = 0
     empty: int = 0
     empty_flagged: int = 0
+    stated: int = 0
+    """Rises that are stated and that the wide profile shows too, within the stretch that was
+    fitted, with a step of an LLR above 40."""
+    covered: int = 0
+    """Of these, with that step's place in the interval of the result's midpoint."""
     midpoint_near: int = 0
     """Of the strict ones, with the result's `midpoint_m` within `NEAR`."""
     away: list[int] = field(default_factory=list)
@@ -182,7 +188,6 @@ def measure(
                 stem.setup(),
                 background_points=background_points,
                 average_run_length=AVERAGE_RUN_LENGTH,
-                length=POINTS * size,
             )
             for _ in range(2)
         )
@@ -199,13 +204,43 @@ def measure(
             found = watch.findings().onsets[element]
             midpoint = None if "none" in found else round(found["midpoint_m"] / size)
             tally.add(steps, position, midpoint, background_points)
+            if element in watch.findings().fits:
+                _add_coverage(tally, watch.findings(), element, counts, times, size)
     return tallies
+
+
+def _add_coverage(
+    tally: Tally,
+    said: LineFindings,
+    element: str,
+    counts: npt.NDArray[np.int64],
+    times: npt.NDArray[np.float64],
+    size: float,
+) -> None:
+    """Count whether the midpoint's interval holds the wide profile's step, to half a pixel."""
+    stretch = np.rint(said.fits[element].line.distance / size).astype(int)
+    first, last = int(stretch[0]), int(stretch[-1]) + 1
+    ratio, split = strongest_step(counts[first:last], times[first:last])
+    if ratio <= TRUE_ABOVE:
+        return
+    low, high = _midpoint_interval(said, element)
+    true = first + split - 0.5  # between the last pixel before the step and the first behind it
+    tally.stated += 1
+    tally.covered += low / size - 0.5 <= true <= high / size + 0.5
+
+
+def _midpoint_interval(said: LineFindings, element: str) -> tuple[float, float]:
+    """Return the interval of an element's midpoint, m."""
+    found = said.onsets[element]
+    assert "midpoint_interval_m" in found
+    return found["midpoint_interval_m"]
 
 
 def report(tallies: dict[str, Tally]) -> str:
     """Return the figures as text, an element a line."""
     return "\n".join(
-        f"{element}: strict: onset {t.strict_near}/{t.strict} within {NEAR} px, "
+        f"{element}: midpoint's interval holds the wide profile's step {t.covered}/{t.stated}; "
+        f"strict: onset {t.strict_near}/{t.strict} within {NEAR} px, "
         f"midpoint {t.midpoint_near}/{t.strict} "
         f"({t.strict_watched_near}/{t.strict_watched} behind the background points, "
         f"{t.strict_flagged} flagged at all, median {np.median(t.away):+.0f} px); "

@@ -143,7 +143,7 @@ class _Scan:
             "detection_limits": self.watch.detection_limits(),
             "points": len(whole),
             "points_lost": sum(spectrum.live_time <= 0 for spectrum in whole),
-            "electrons": electrons,
+            "electrons": float(f"{electrons:.12g}"),  # a cut-off exposure adds its parts otherwise
             "refined": refined,
             DOSE: self.run.spent(DOSE),
         }

@@ -3,9 +3,9 @@
 Every number is reported with the interval that holds the given share of the posterior. Priors, all
 ours: the onset evenly along the line; the width per octave, evenly above a thirtieth of the line
 and less below; a straight ramp for 3 in 10, for the others two pieces of which one is e^2 times as
-steep on average, the bend anywhere; a wedge of 15 % along the line, where nothing else is said of it. They are weak
-beside the data wherever a result is stated; coverage is measured on specimens with other shapes
-(`tests/campaigns/eds_scores.py`).
+steep on average, the bend anywhere; a wedge of 15 % along the line, where nothing else is said of
+it. They are weak beside the data wherever a result is stated; coverage is measured on specimens
+with other shapes (`tests/campaigns/eds_scores.py`).
 """
 
 from __future__ import annotations

@@ -89,6 +89,8 @@ REFINED: dict[str, Any] = {
     "electrons": 1.3e9,
     "uniform_electrons": 3.9e9,
     "reached": {"width": 7e-9},
+    "expected_interval_m": {"width": 6.8e-9},
+    "same_electrons_evenly_interval_m": {"width": 9.9e-9},
     "uniform_interval_m": {"width": 7.5e-9},
 }
 

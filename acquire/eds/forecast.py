@@ -8,7 +8,7 @@ straight rises of unknown levels) and what ours is expected to, which also allow
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -134,23 +134,13 @@ def forecast(step: EdsLineScan, expect: Expected) -> Forecast:
     """
     electrons = step.probe_current * step.dwell / ELEMENTARY_CHARGE
     distance = np.arange(step.points, dtype=np.float64) * step.pitch
-    begins = begins_at(step, expect)
     elements = tuple(expect.rises)
     net = [counts_per_electron(element, expect) * electrons for element in elements]
     below = [
         counts * BACKGROUND.get(element, USUAL_BACKGROUND)
         for element, counts in zip(elements, net, strict=True)
     ]
-    changes = np.clip((distance - begins) / expect.interphase, 0.0, 1.0)
-    rises = [
-        ExpectedRise(
-            onset=begins + expect.rises[element].begins,
-            knee=begins + expect.rises[element].ends,
-            plateau=counts,
-            background=background * (IN_METAL + (1 - IN_METAL) * changes),
-        )
-        for element, counts, background in zip(elements, net, below, strict=True)
-    ]
+    rises = _rises(step, expect, net, below)
     once = np.ones(step.points)
     bound, ours = reach(rises, distance, once, STRAIGHT), reach(rises, distance, once)
     late = [
@@ -173,8 +163,26 @@ def forecast(step: EdsLineScan, expect: Expected) -> Forecast:
         tuple(NORMAL * sd for sd in ours.knees),
         bound.width,
         NORMAL * ours.width,
-        begins,
+        begins_at(step, expect),
     )
+
+
+def _rises(
+    step: EdsLineScan, expect: Expected, net: Sequence[float], below: Sequence[float]
+) -> list[ExpectedRise]:
+    """Return each element's rise, in counts of one position; the background grows evenly."""
+    begins = begins_at(step, expect)
+    distance = np.arange(step.points) * step.pitch
+    changes = np.clip((distance - begins) / expect.interphase, 0.0, 1.0)
+    return [
+        ExpectedRise(
+            onset=begins + rise.begins,
+            knee=begins + rise.ends,
+            plateau=counts,
+            background=background * (IN_METAL + (1 - IN_METAL) * changes),
+        )
+        for rise, counts, background in zip(expect.rises.values(), net, below, strict=True)
+    ]
 
 
 def flag_late(level: float, slope: float, run_length: float) -> float:

@@ -20,11 +20,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
 
 CONFIDENCE = 0.95
 """Of the interval of a back-dated position."""
@@ -154,25 +149,6 @@ class OnsetDetector:
         return best, change
 
 
-def best_step(counts: Sequence[int], exposures: Sequence[float], first: int) -> int | None:
-    """Return the point at which one step up describes all the counts best, not before `first`.
-
-    Of a gradual rise that is its middle. None where the counts rise nowhere.
-    """
-    total, time = sum(counts), math.fsum(exposures)
-    best, place = 0.0, None
-    s, w = 0, 0.0
-    for point, (count, exposure) in enumerate(zip(counts, exposures, strict=True)):
-        after, rest = total - s, time - w
-        if point >= first and exposure > 0 and w > 0 and after * w > s * rest:
-            before = s * math.log(s / w) if s else 0.0
-            ratio = before + after * math.log(after / rest) - total * math.log(total / time)
-            if ratio > best:
-                best, place = ratio, point
-        s, w = s + count, w + exposure
-    return place
-
-
 def change_interval(
     counts: Sequence[int], exposures: Sequence[float], change: int, first: int
 ) -> tuple[int, int]:
@@ -186,49 +162,23 @@ def change_interval(
     """
     import numpy as np
 
+    from acquire.eds.ramp import LineCounts, best_levels
+
     start = max(first, change - 300)
-    tail = np.asarray(counts[start:], float)
-    weight = np.asarray(exposures[start:], float)
+    length = len(counts) - start
     before = (float(sum(counts[:start])), math.fsum(exposures[:start]))
-    length = len(tail)
+    tail = np.array([before[0], *counts[start:]], float)
+    weight = np.array([before[1], *exposures[start:]], float)
+    line = LineCounts(np.arange(length + 1.0), tail, weight, weight)
     spans = [1]
     while spans[-1] < length:
         spans.append(2 * spans[-1])
-    onsets = np.arange(length)
+    onsets = np.arange(length) + 1
     best = np.full(length, -np.inf)
     for span in spans:
-        shape = np.clip((onsets - onsets[:, None] + 1) / span, 0.0, 1.0)
-        best = np.maximum(best, _shape_likelihood(shape, tail, weight, before))
-    best[weight == 0] = -np.inf
+        shapes = np.clip((np.arange(length + 1) - onsets[:, None] + 1) / span, 0.0, 1.0)
+        shapes[:, 0] = 0.0  # all earlier points together, before any rise
+        best = np.maximum(best, best_levels(shapes, line).likelihood)
+    best[weight[1:] == 0] = -np.inf
     credible = np.flatnonzero(best >= best.max() - INTERVAL_NATS) + start
     return min(int(credible[0]), change), max(int(credible[-1]), change)
-
-
-def _shape_likelihood(
-    shape: npt.NDArray[np.float64],
-    counts: npt.NDArray[np.float64],
-    exposures: npt.NDArray[np.float64],
-    before: tuple[float, float],
-) -> npt.NDArray[np.float64]:
-    """Return the largest Poisson log likelihood of rates a + b * shape, b >= 0, for each row.
-
-    `shape` is (rows, points); `before` is (counts, exposure) of earlier points, at rate a. Where
-    the likelihood is largest the expected total equals the counted one, so one number is left: the
-    share q of the counts that is due to the rise. The derivative in q falls steadily, so halving
-    finds its zero.
-    """
-    import numpy as np
-
-    total = counts.sum() + before[0]
-    level = exposures.sum() + before[1]
-    rise = np.maximum(shape @ exposures, 1e-300)[:, None]
-    low, high = np.zeros(len(shape)), np.ones(len(shape))
-    slope = shape / rise - 1 / level
-    for _ in range(14):
-        q = (low + high) / 2
-        rate = 1 / level + q[:, None] * slope
-        derivative = (slope / rate) @ counts - before[0] / (1 - q)
-        low, high = np.where(derivative > 0, q, low), np.where(derivative > 0, high, q)
-    q = (low + high) / 2
-    rate = total * (1 / level + q[:, None] * slope)
-    return np.asarray(np.log(rate) @ counts + before[0] * np.log(total * (1 - q) / level))

@@ -172,7 +172,7 @@ class RefinePlan(Written):
     def _leaves_something(self) -> RefinePlan:
         if self.first >= self.spend:
             raise wrong(
-                f"refine: the first pass ({self.first:g} of the dwell) spends all of "
+                f"the first pass ({self.first:g} of the dwell) spends all of "
                 f"{self.spend:g}; write a smaller first or a larger spend"
             )
         return self

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import combinations
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +27,8 @@ ENDS = 0.95
 """Least probability that a rise ends on the line for its plateau to be stated."""
 ONSETS_TOGETHER = 0.5
 """Probability, before the data, that all elements appear in one place; ours."""
+MOST_GROUPED = 4
+"""Elements among which groups are looked for."""
 PLATEAUS_TOGETHER = 0.95
 """The same of their plateaus: these begin where the electrolyte does, which is one place unless a
 layer before it happens to hold as much of an element; ours."""
@@ -116,23 +119,35 @@ def together(fits: Mapping[str, RiseFit], rng: np.random.Generator) -> Interphas
     length = max(line.length, line.pitch)
     same_onset = _agreement(onsets, line.pitch, np.full_like(onsets, 1 / length))
     widths = np.maximum(knees - onsets, line.pitch / 2)
-    same_knee = _agreement(knees, line.pitch, _knee_prior(widths, length, line.pitch))
-    hypotheses = [
-        alone * (1 - ONSETS_TOGETHER) * (1 - PLATEAUS_TOGETHER),
-        same_onset * ONSETS_TOGETHER * (1 - PLATEAUS_TOGETHER),
-        same_knee * (1 - ONSETS_TOGETHER) * PLATEAUS_TOGETHER,
-        same_onset * same_knee * ONSETS_TOGETHER * PLATEAUS_TOGETHER,
-    ]
+    prior = _knee_prior(widths, length, line.pitch)
+    plateaus = [alone * (1 - PLATEAUS_TOGETHER)]
+    for rows, share in _groups(len(names)):
+        chance = PLATEAUS_TOGETHER * share
+        plateaus.append(chance * _agreement(knees[rows], line.pitch, prior[rows]))
+    begins = (alone * (1 - ONSETS_TOGETHER), same_onset * ONSETS_TOGETHER)
     mean_onset = np.broadcast_to(onsets.mean(axis=0), onsets.shape)
     return Interphase(
         names,
-        np.tile(onsets, 4),
-        np.concatenate([onsets, mean_onset, onsets, mean_onset], axis=1),
-        np.tile(knees, 4),
-        np.concatenate(hypotheses),
-        np.tile(np.array(chosen), 4),
+        np.tile(onsets, 2 * len(plateaus)),
+        np.tile(np.concatenate([onsets, mean_onset], axis=1), len(plateaus)),
+        np.tile(knees, 2 * len(plateaus)),
+        np.concatenate([begin * plateau for plateau in plateaus for begin in begins]),
+        np.tile(np.array(chosen), 2 * len(plateaus)),
         end,
     )
+
+
+def _groups(count: int) -> list[tuple[list[int], float]]:
+    """Return which of `count` elements may share a plateau, and the probability of each group.
+
+    All of them for one half, for the other each smaller group alike; of two, and of more than
+    `MOST_GROUPED`, only all.
+    """
+    everyone = list(range(count))
+    smaller = [list(rows) for size in range(2, count) for rows in combinations(everyone, size)]
+    if not smaller or count > MOST_GROUPED:
+        return [(everyone, 1.0)]
+    return [(everyone, 0.5), *((rows, 0.5 / len(smaller)) for rows in smaller)]
 
 
 def _knee_prior(widths: Floats, length: float, pitch: float) -> Floats:

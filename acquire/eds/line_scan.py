@@ -143,7 +143,8 @@ class _Scan:
             "detection_limits": self.watch.detection_limits(),
             "points": len(whole),
             "points_lost": sum(spectrum.live_time <= 0 for spectrum in whole),
-            "electrons": float(f"{electrons:.12g}"),  # a cut-off exposure adds its parts otherwise
+            # to 12 digits: a cut-off exposure adds its parts in another order; a recording has none
+            "electrons": float(f"{electrons:.12g}") or None,
             "refined": refined,
             DOSE: self.run.spent(DOSE),
         }

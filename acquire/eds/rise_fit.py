@@ -42,8 +42,10 @@ USUAL_STEEP = 2.0
 """Of `steep`: it is Laplacian, so half of the ramps are straight a priori, and of the others the
 slopes differ by a factor of e on average."""
 LEAST_PIECE = 0.15
-"""Of the ramp's width and of its height: each of two pieces has more. A smaller shoulder cannot be
-seen in the counts, and would only make every interval wider."""
+"""Of the ramp's width each of two pieces has more, and so much of its height the second. A smaller
+shoulder cannot be seen in the counts, and would only make every interval wider."""
+LEAST_TOE = 0.05
+"""Of the ramp's height, the first piece has more: an element may begin with little of it."""
 SHORT = 1 / 30
 """Of the line: widths below are taken as less likely."""
 BINS = 80
@@ -181,8 +183,9 @@ def _log_prior(theta: Floats, line: LineCounts, prior: Prior) -> Floats:
     inside = (theta[:, ONSET] >= first - line.pitch / 2) & (theta[:, ONSET] <= last)
     inside &= (width >= line.pitch / 2) & (width <= 2 * max(line.length, line.pitch))
     first, _ = pieces(theta)
-    for share in (theta[:, BEND], first * theta[:, BEND]):
-        inside &= (share > LEAST_PIECE) & (share < 1 - LEAST_PIECE)
+    height = first * theta[:, BEND]
+    inside &= (theta[:, BEND] > LEAST_PIECE) & (theta[:, BEND] < 1 - LEAST_PIECE)
+    inside &= (height > LEAST_TOE) & (height < 1 - LEAST_PIECE)
     inside &= np.abs(theta[:, STEEP]) < STEEPEST
     inside &= np.abs(theta[:, WEDGE]) < 1
     value = -np.log1p(SHORT * line.length / width) - np.abs(theta[:, STEEP]) / USUAL_STEEP

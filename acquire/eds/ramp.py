@@ -62,16 +62,20 @@ class LineCounts:
         edge = np.diff(inside, prepend=~inside[:1])
         since = run - np.maximum.accumulate(np.where(edge, run, 0))
         starts = np.flatnonzero(inside | edge | (since % most == 0))
-        sizes = np.diff(np.append(starts, len(run)))
+        return self.summed(starts)
 
-        def summed(values: Floats) -> Floats:
-            return np.add.reduceat(values, starts)
-
-        middle = summed(self.distance * self.live_time) / summed(self.live_time)
-        assert sizes.sum() == len(run)
-        return LineCounts(
-            middle, summed(self.counts), summed(self.background), summed(self.live_time)
+    def summed(self, starts: npt.NDArray[np.intp]) -> LineCounts:
+        """Return the sums from each of `starts` to the next; places are means by live time."""
+        middle, counts, background, time = (
+            np.add.reduceat(values, starts)
+            for values in (
+                self.distance * self.live_time,
+                self.counts,
+                self.background,
+                self.live_time,
+            )
         )
+        return LineCounts(middle / time, counts, background, time)
 
     def part(self, chosen: slice) -> LineCounts:
         """Return some of the positions."""

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from acquire.eds.allotment import allotted
+from acquire.eds.design import reach
 from acquire.eds.interphase import ENDS, estimate
 from acquire.eds.line_result import LineFindings
 from protocols.eds import EdsLineScan, RefinePlan
@@ -124,8 +125,6 @@ def compared_with_uniform(
 
 def _half_widths(found: LineFindings, seconds: Floats) -> dict[str, float]:
     """Return half of the 95 % intervals to be expected of an exposure, by quantity, m."""
-    from acquire.eds.design import reach
-
     rises = [fit.expected_rise() for fit in found.fits.values()]
     line = next(iter(found.fits.values())).line
     positions = np.rint(line.distance / line.pitch).astype(np.intp)

@@ -191,7 +191,12 @@ class EdsWatch:
             appear = [element for element in self.elements if element in changes]
             lines = {element: self.line(element) for element in appear}
             missing = {e: self._missing(e) for e in self.elements if e not in changes}
-            levels = {element: self._level(element, line) for element, line in lines.items()}
+            levels: dict[str, Level | None] = {}
+            if lines:
+                net = self._net_counts()
+                levels = {
+                    element: self._level(element, line, net) for element, line in lines.items()
+                }
             self._found = len(self.positions), findings(lines, changes, levels, missing)
         return self._found[1]
 
@@ -209,7 +214,7 @@ class EdsWatch:
         times = [time for time in self._times if time > 0]
         if held is None or not times:
             return {}
-        net = NetCounts(self._setup, self._watched, self._sum)
+        net = self._net_counts()
         spectrum, seconds = held
         usual = float(np.median(times))
         found = {}
@@ -219,7 +224,10 @@ class EdsWatch:
             found[element] = {"net_counts": limit, "net_counts_per_s": limit / usual}
         return found
 
-    def _level(self, element: str, line: LineCounts) -> Level | None:
+    def _net_counts(self) -> NetCounts:
+        return NetCounts(self._setup, self._watched, self._sum)
+
+    def _level(self, element: str, line: LineCounts, net_counts: NetCounts) -> Level | None:
         """Return the background's level in an element's window, as the summed spectrum says.
 
         None for an element that is there from the first point, whose level is its own.
@@ -227,7 +235,7 @@ class EdsWatch:
         if element in self.present:
             return None
         watched = next(each for each in self._watched if each.element == element)
-        net, error = NetCounts(self._setup, self._watched, self._sum).of(self._sum[None])[element]
+        net, error = net_counts.of(self._sum[None])[element]
         window = self.windows[element].counted
         share = window_share(watched, self._setup, window)
         below = float(self._sum[window].sum() - share * net[0])

@@ -7,12 +7,44 @@ action that no rules cover is refused. The gate refuses; it never reroutes.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields, is_dataclass
 from typing import Any
 
 from drivers.clock import Clock
 from drivers.errors import DriverError, InterlockError
+
+
+@dataclass(frozen=True)
+class Instrument:
+    """An instrument of the lab, as a rule sees it."""
+
+    status: Any
+    limits: Any
+
+
+class Facts:
+    """What a run has verified, each with when: a later look may find that it holds no more."""
+
+    def __init__(self, now: Callable[[], float]) -> None:
+        """`now` gives seconds since the run began."""
+        self._now = now
+        self._since: dict[str, float] = {}
+
+    def set(self, what: str, holds: bool, at: float) -> None:
+        """Take note that `what` was seen to hold, or not, `at` seconds since the run began."""
+        if holds:
+            self._since[what] = at
+        else:
+            self._since.pop(what, None)
+
+    def hold(self, what: str) -> bool:
+        """True if it was verified, and not found otherwise since."""
+        return what in self._since
+
+    def age(self, what: str) -> float:
+        """Return how long ago (s) it was verified; infinite if it was not."""
+        return self._now() - self._since[what] if what in self._since else math.inf
 
 
 @dataclass(frozen=True)
@@ -30,6 +62,10 @@ class Situation:
     """The lab's limits for that instrument."""
     step: Any
     """The protocol's step; it may only be stricter."""
+    instrument: Callable[[str], Instrument]
+    """What another role's instrument says of itself now, with its limits."""
+    facts: Facts
+    """What this run has verified."""
 
 
 Rule = Callable[[Situation], str | None]
@@ -73,11 +109,13 @@ class Gate:
         rules: Mapping[str, Sequence[Rule]],
         monitors: Mapping[str, Monitor],
         limits: Mapping[str, Any],
+        facts: Facts,
     ) -> None:
         """Take the rules by action (`stem.spectrum`), a monitor and the limits by role."""
         self._rules = rules
         self._monitors = monitors
         self._limits = limits
+        self._facts = facts
 
     def check(self, action: str, arguments: tuple[Any, ...], step: Any, *, running: bool) -> None:
         """Let the action begin or go on.
@@ -91,19 +129,49 @@ class Gate:
             raise InterlockError(
                 f"{action}: no interlock rule covers it, so it is refused; add rules for it"
             )
-        status = self._monitors[role].fresh(role)
-        situation = Situation(action, arguments, running, status, self._limits[role], step)
-        unknown = [
-            field.name
-            for field in fields(status)
-            if isinstance(value := getattr(status, field.name), float) and math.isnan(value)
-        ]
+        own = self._instrument(action, role)
+        situation = Situation(
+            action,
+            arguments,
+            running,
+            own.status,
+            own.limits,
+            step,
+            lambda other: self._instrument(action, other),
+            self._facts,
+        )
+        for rule in rules:
+            reason = rule(situation)
+            if reason is not None:
+                raise InterlockError(f"{action}: {reason}")
+
+    def _instrument(self, action: str, role: str) -> Instrument:
+        """Return what a role's instrument says of itself now.
+
+        Raises:
+            InterlockError: there is none, it does not answer, or it does not know something.
+        """
+        monitor = self._monitors.get(role)
+        if monitor is None:
+            raise InterlockError(
+                f"{action}: the lab has no {role} that can be read, and the rules need one; add "
+                f"it under instruments"
+            )
+        status = monitor.fresh(role)
+        unknown = list(_unknown(status))
         if unknown:
             raise InterlockError(
                 f"{action}: {role} does not know its {', '.join(unknown)} (NaN); an unknown "
                 f"reading is a refusal. Check the sensor"
             )
-        for rule in rules:
-            reason = rule(situation)
-            if reason is not None:
-                raise InterlockError(f"{action}: {reason}")
+        return Instrument(status, self._limits[role])
+
+
+def _unknown(status: Any) -> Iterator[str]:
+    """Yield the names of readings that are NaN, also of places within the status."""
+    for field in fields(status):
+        value = getattr(status, field.name)
+        if isinstance(value, float) and math.isnan(value):
+            yield field.name
+        elif is_dataclass(value):
+            yield from (f"{field.name}.{inner}" for inner in _unknown(value))

@@ -23,7 +23,7 @@ from acquire.eds.stem_rules import RULES
 from acquire.endings import Ending, RunWaits, StepSkipped
 from acquire.files import write_whole
 from acquire.folders import new_folder
-from acquire.gate import Gate, Monitor
+from acquire.gate import Facts, Gate, Monitor
 from acquire.journal import Journal
 from acquire.lease import lease
 from acquire.operator import Command, Inbox
@@ -239,7 +239,9 @@ class _Session:
 
         self._safe = safe
         questions = Questions(journal, self._inbox, time.stamp, safe, desk.prompt(self._inbox))
-        attempts = Attempts(journal, _gate(opened), budgets, self._inbox, time.now, time.stamp)
+        facts = Facts(time.now)
+        gate = _gate(opened, facts)
+        attempts = Attempts(journal, gate, budgets, self._inbox, time.now, time.stamp)
         views = Views(folder, say=desk.observer.say)
         actions = Actions(
             journal,
@@ -253,7 +255,7 @@ class _Session:
             say=desk.observer.say,
             after=views.refresh_if_due,
         )
-        self.run = Run(journal, actions, attempts, questions, time, desk.observer, seed)
+        self.run = Run(journal, actions, attempts, questions, time, desk.observer, facts, seed)
 
     def go(self, protocol: LoadedProtocol) -> _Ended:
         """Do the steps one after the other."""
@@ -287,14 +289,14 @@ def _name(identity: Identity) -> str:
     return f"{identity.make} {identity.model} {identity.serial}"
 
 
-def _gate(opened: OpenLab) -> Gate:
+def _gate(opened: OpenLab, facts: Facts) -> Gate:
     monitors = {}
     for role, driver in opened.drivers.items():
         read = getattr(driver, "status", None)
         if read is not None:
             age_max = float(opened.limits[role].reading_age_max)
             monitors[role] = Monitor(read, opened.clock, age_max)
-    return Gate(RULES, monitors, opened.limits)
+    return Gate(RULES, monitors, opened.limits, facts)
 
 
 @contextmanager

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from acquire.files import whole
 from acquire.journal import storing
+from drivers.fib import BeamPicture
 from drivers.stem import Image
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ class Pictures:
         Returns:
             One name for an image, else nothing.
         """
-        if not isinstance(result, Image):
+        if not isinstance(result, (Image, BeamPicture)):
             return []
         relative = f"data/images/{entry:06d}-{name.replace('.', '-')}.ome.tif"
         path = self._folder / relative

@@ -17,6 +17,7 @@ from drivers.stem import Stem, StemSetup
 from protocols.beam_damage import BeamDamage
 from protocols.eds import EdsLineScan, PointStart, StemImage
 from protocols.eds_map import MOST_PIXELS, EdsMap
+from protocols.lift_out import LiftOut
 from protocols.loader import LoadedProtocol
 from protocols.protocol import AnyStep
 
@@ -66,6 +67,11 @@ def fitted(
     Raises:
         InputError: the line leaves the recording, or a step cannot be replayed.
     """
+    if any(isinstance(step, LiftOut) for step in protocol.steps):
+        raise InputError(
+            "a recording cannot be cut again: lift_out needs a FIB, or a simulated one; take the "
+            "step out of the protocol"
+        )
     if any(isinstance(step, BeamDamage) for step in protocol.steps):
         raise InputError(
             "a recording cannot be exposed again: beam_damage needs a microscope, or a simulated "
@@ -84,7 +90,9 @@ def fitted(
 def _size(stem: Stem, protocol: LoadedProtocol) -> tuple[int, int]:
     """Return columns and rows of the recording."""
     settings = next(
-        step.image if isinstance(step, StemImage) else step.survey for step in protocol.steps
+        step.image if isinstance(step, StemImage) else step.survey
+        for step in protocol.steps
+        if isinstance(step, (StemImage, EdsLineScan, EdsMap))
     )
     image = result_of(stem.image(settings))
     rows, columns = image.pixels.shape

@@ -17,6 +17,7 @@ from acquire.actions import Actions
 from acquire.attempts import Attempts, Call
 from acquire.endings import RunStopped
 from acquire.flags import Flag
+from acquire.gate import Facts
 from acquire.journal import Journal
 from acquire.past import Past
 from acquire.questions import Questions
@@ -89,6 +90,7 @@ class Run:
         questions: Questions,
         time: RunTime,
         observer: Observer,
+        facts: Facts,
         seed: int,
     ) -> None:
         """Stand on the parts that `acquire.launch` puts together."""
@@ -98,6 +100,7 @@ class Run:
         self._questions = questions
         self._time = time
         self._observer = observer
+        self._facts = facts
         self._seed = seed
         self._step: int | None = None
         self._kind = ""
@@ -159,15 +162,29 @@ class Run:
 
     def decide(self, name: str, value: V) -> V:
         """Journal a value that steers the procedure; on resume the journal's value stands."""
+        return self._decide(name, value)[0]
+
+    def _decide(self, name: str, value: V) -> tuple[V, float]:
+        """Return what was decided, and when (seconds since the run began)."""
         text = canonical(value)
         entry = self._past.take("decide", name, "null")
         if entry is None:
-            self._journal.add_entry(self._step, "decide", name, "null", self._time.stamp(), text)
-            return value
+            stamp = self._time.stamp()
+            self._journal.add_entry(self._step, "decide", name, "null", stamp, text)
+            return value, stamp.time
         assert entry.value is not None
         if entry.value != text:
             self.warn(f"{name}: the journal holds {entry.value}, this analysis gives {text}")
         held: V = unpack(_type_of(value), json.loads(entry.value), ())
+        return held, entry.time
+
+    def verified(self, what: str, holds: bool) -> bool:
+        """Journal whether `what` was seen to hold, for the interlocks that ask for it.
+
+        A later call for the same thing replaces it: what is found broken holds no more.
+        """
+        held, at = self._decide(f"verified: {what}", holds)
+        self._facts.set(what, held, at)
         return held
 
     def ask(

@@ -7,7 +7,7 @@ the group `liftline.drivers`, so that anyone's package can add one.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -55,6 +55,8 @@ class OpenRequest:
     """File in which a simulated instrument keeps its world; None keeps it in memory only."""
     keep: Callable[[str, str], None]
     """(file name, text) -> None: keep a file beside the run, such as the specimen as used."""
+    beside: Mapping[str, Driver] = field(default_factory=dict)
+    """Drivers of the lab that are open already, by role; those named by `DriverSpec.after`."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,8 @@ class DriverSpec:
     simulated: bool = False
     recorded: bool = False
     """True for data recorded earlier: nothing is exposed, and time may be hurried."""
+    after: str | None = None
+    """Role of the instrument in which this one is, such as a cold stage in a microscope."""
 
 
 class Driver(Protocol):
@@ -327,7 +331,7 @@ def open_lab(
     """
     opened = OpenLab(lab, clock, {}, {chosen.role: chosen.limits for chosen in lab.instruments})
     try:
-        for chosen in lab.instruments:
+        for chosen in sorted(lab.instruments, key=lambda chosen: bool(chosen.spec.after)):
             world = folder / f"world-{chosen.role}.db" if folder and chosen.spec.simulated else None
             request = OpenRequest(
                 chosen.role,
@@ -338,6 +342,7 @@ def open_lab(
                 seed,
                 world,
                 keep or (lambda name, text: None),
+                dict(opened.drivers),
             )
             opened.drivers[chosen.role] = chosen.spec.open(request)
     except BaseException:

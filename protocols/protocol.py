@@ -9,9 +9,11 @@ from pydantic import Field, TypeAdapter
 from protocols.beam_damage import BeamDamage
 from protocols.eds import EdsLineScan, StemImage
 from protocols.eds_map import EdsMap
+from protocols.lift_out import LiftOut
 from protocols.model import Written
 
-AnyStep = Annotated[EdsLineScan | EdsMap | StemImage | BeamDamage, Field(discriminator="kind")]
+OneStep = EdsLineScan | EdsMap | StemImage | BeamDamage | LiftOut
+AnyStep = Annotated[OneStep, Field(discriminator="kind")]
 
 
 class Steps(Written):
@@ -23,7 +25,7 @@ class Steps(Written):
     """The steps in order."""
 
 
-ONE_STEP: TypeAdapter[EdsLineScan | EdsMap | StemImage | BeamDamage] = TypeAdapter(AnyStep)
+ONE_STEP: TypeAdapter[OneStep] = TypeAdapter(AnyStep)
 
 
 def json_schema() -> dict[str, Any]:

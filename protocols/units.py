@@ -65,6 +65,11 @@ DOSE = Dimension("e/angstrom**2", "2000 e/angstrom^2", aliases=(("Å", "angstrom
 SPEED = Dimension("metre/second", "1 nm/min")
 SOLID_ANGLE = Dimension("steradian", "0.95 sr")
 DENSITY = Dimension("kilogram/metre**3", "2.35 g/cm^3")
+VOLTAGE = Dimension("volt", "30 kV", "V")
+CHARGE = Dimension("coulomb", "20 uC", "C")
+CHARGE_PER_AREA = Dimension("coulomb/metre**2", "20 pC/um^2")
+VOLUME = Dimension("metre**3", "8 l")
+HEATING = Dimension("kelvin/second", "0.1 K/min")
 
 
 @lru_cache(maxsize=1)
@@ -168,6 +173,11 @@ ElectronsPerSquareAngstrom = Annotated[float, *quantity(DOSE)]
 MetresPerSecond = Annotated[float, *quantity(SPEED)]
 Steradians = Annotated[float, *quantity(SOLID_ANGLE)]
 KilogramsPerCubicMetre = Annotated[float, *quantity(DENSITY)]
+Volts = Annotated[float, *quantity(VOLTAGE)]
+Coulombs = Annotated[float, *quantity(CHARGE)]
+CoulombsPerSquareMetre = Annotated[float, *quantity(CHARGE_PER_AREA)]
+CubicMetres = Annotated[float, *quantity(VOLUME)]
+KelvinPerSecond = Annotated[float, *quantity(HEATING)]
 
 ELEMENTARY_CHARGE = 1.602176634e-19
 """Coulombs per electron. Source: SI definition, 2019."""

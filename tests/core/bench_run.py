@@ -10,7 +10,7 @@ from acquire.actions import Actions
 from acquire.attempts import Attempts
 from acquire.budgets import Budgets
 from acquire.flags import Flag
-from acquire.gate import Gate, Monitor
+from acquire.gate import Facts, Gate, Monitor
 from acquire.journal import Journal
 from acquire.operator import Inbox
 from acquire.pictures import Pictures
@@ -61,7 +61,8 @@ def bench(
     time = RunTime(toy.clock, journal.last_stamp())
     heard, inbox = Heard(), Inbox(folder)
     questions = Questions(journal, inbox, time.stamp, toy.safe, None)
-    gate = Gate(TOY_RULES, {"toy": Monitor(toy.status, toy.clock, 2.0)}, lab.limits)
+    facts = Facts(time.now)
+    gate = Gate(TOY_RULES, {"toy": Monitor(toy.status, toy.clock, 2.0)}, lab.limits, facts)
     attempts = Attempts(journal, gate, Budgets(), inbox, time.now, time.stamp)
     actions = Actions(
         journal,
@@ -75,6 +76,6 @@ def bench(
         say=heard.say,
         after=lambda: None,
     )
-    run = Run(journal, actions, attempts, questions, time, heard, 0)
+    run = Run(journal, actions, attempts, questions, time, heard, facts, 0)
     run.begin_step(0, step or ToyStep())
     return Bench(run, journal, toy, inbox, heard)

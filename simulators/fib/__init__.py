@@ -1,0 +1,1 @@
+"""A FIB-SEM made of physics, with its cold stage and needle."""

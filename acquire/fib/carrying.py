@@ -19,6 +19,8 @@ BESIDE = 7e-6
 """Beyond the lamella's right end where the needle comes down, m."""
 OVER = 6e-6
 """Height over the point of contact at which the near approach begins, m."""
+LOW = 1.2e-6
+"""Height over the slit at which the tip is found again before it goes in, m."""
 DEEP = 0.3e-6
 """Below the free surface where the tip touches the lamella's end, m."""
 NEAR_STEP = 0.45e-6
@@ -88,11 +90,12 @@ def contact(session: Session) -> None:
     locate(session, stand_still(session, view))
     end = step.lamella.length / 2
     session.needle(at.u + end + BESIDE, at.v, OVER)
-    _near(session, at.u + end + 2e-6, at.v, OVER)
-    calibrate(session, view)
-    _near(session, at.u + end + 2e-6, at.v, -DEEP)
-    calibrate(session, view)
-    _near(session, at.u + end + 2e-6, at.v, -DEEP)
+    slit = at.u + end + 0.5 * step.undercut.width
+    _near(session, slit, at.v, LOW)
+    for _ in range(2):
+        calibrate(session, view)
+        _near(session, slit, at.v, LOW)
+    _near(session, slit, at.v, -DEEP)
     if not _touch(session, view):
         session.ask(
             f"no contact after {step.contact.at_most} steps; look where the tip is",

@@ -81,7 +81,7 @@ def slice_off(
     learned = session.misplaced.get(front, 0.0)
     inner = before / 2 - thick - learned
     height = thick + OUTSIDE
-    charge = open_charge(session, settings, step.lamella.kept, thick, step.lamella.depth)
+    charge = open_charge(session, settings, step.lamella.kept, height, step.lamella.depth)
 
     def pattern(part: int, parts: int) -> tuple[CleaningCrossSection, ...]:
         each = height / parts

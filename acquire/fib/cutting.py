@@ -9,8 +9,10 @@ from acquire.fib.charge import charge_for
 from acquire.fib.end_points import electrolyte
 from acquire.fib.face import Face, layers_on_face
 from acquire.fib.joint import Gap, joint_gap
+from acquire.fib.measured import Measured
 from acquire.fib.session import Session
 from acquire.fib.surveying import to_milling_tilt
+from acquire.fib.top_edge import top_edge
 from drivers.fib import BeamPicture, seen
 from protocols.fib import CleaningCrossSection, Pattern, Rectangle
 from protocols.lift_out import Cut
@@ -23,6 +25,8 @@ SHADED = 0.7
 """Share of a cut's length over which it is looked for; its ends lie beside other edges."""
 OPEN_PIT = 10e-6
 """Height of a pit that is as open as the side of a face beside its trench, m."""
+TILTED_REACH = 1.6e-6
+"""How far the lamella's top is looked for after the tilt: the tilt axis is a micrometre off, m."""
 AFRESH = 0.5
 """Share of the planned charge that another try adds."""
 
@@ -136,10 +140,16 @@ def _cut_under(session: Session, times: float) -> None:
 
 def locate_tilted(session: Session, picture: BeamPicture) -> None:
     """Take note of where a tilted ion image shows the middle of the lamella's top."""
-    middle = strip_in(session, picture).middle
-    at = session.places
-    v = middle.value if middle.known else at.v
-    at.v = session.run.decide("tilted lamella at", v)
+    at, step = session.places, session.step
+    angle = session.setup.geometry.angle("ion", step.undercut.tilt)
+    edge = seen(angle, 0.0, at.half, 0.0)[1]
+
+    def look(frames: int) -> Measured:
+        shown = picture if frames == 1 else session.ion(step.views.wide, frames)
+        return top_edge(shown, u=at.u, v=at.v + edge, reach=TILTED_REACH, width=step.lamella.kept)
+
+    found = session.known("the lamella's top at the undercut's tilt", look, lambda v: (v,))
+    at.v = session.run.decide("tilted lamella at", found.value - edge)
 
 
 def under_patterns(session: Session) -> tuple[Rectangle, ...]:

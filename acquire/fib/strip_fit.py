@@ -146,6 +146,7 @@ def _fits(profile: _Profile, band: Band, share: float) -> list[tuple[Floats, Flo
             bounds=(model.LOW / scale, model.HIGH / scale),
             x_scale="jac",
             max_nfev=60,
+            ftol=1e-6,
         )
         worse = float((found.fun[: len(profile.w)] ** 2).mean())
         covariance = np.linalg.pinv(found.jac.T @ found.jac) * np.outer(scale, scale)

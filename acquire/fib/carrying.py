@@ -157,7 +157,7 @@ def weld(session: Session) -> None:
         passes=settings.passes,
         scan="right_to_left" if settings.scan == "away_from_joint" else "left_to_right",
     )
-    if not weld_joint(session, joint, settings, array, "weld"):
+    if not weld_joint(session, joint, settings, array, -settings.reach, "weld"):
         session.ask("the weld to the needle is not seen to be large enough")
         session.doubts.append("the weld to the needle was not verified")
     session.run.verified("needle weld", session.welds[-1]["verified"])

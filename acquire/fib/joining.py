@@ -101,12 +101,17 @@ def bridged_area(joint: Joint, above: Gap, front: Gap) -> Measured:
 
 
 def weld_joint(
-    session: Session, joint: Joint, settings: Weld, array: Array, stage: StageName
+    session: Session,
+    joint: Joint,
+    settings: Weld,
+    array: Array,
+    inwards: float,
+    stage: StageName,
 ) -> bool:
     """Weld until the bridged area is seen to be enough; return whether it is.
 
     Every try is a single pass over fresh material: a second pass over the same would mill the bond
-    away again.
+    away again. A later try lies `inwards` (m, along x) of the one before.
     """
     one = charge_for(
         session.step.layers,
@@ -119,7 +124,7 @@ def weld_joint(
     charge = session.run.decide("charge", one * array.count * settings.passes)
     width = gaps(session, joint)[0].width.value
     for tries in range(1, settings.tries + 1):
-        fresh = partial(_fresh, session, array, tries - 1)
+        fresh = partial(_fresh, session, array, inwards, tries - 1)
         mill(session, "weld", settings, charge, fresh, joint_view(session))
         area = bridged_area(joint, *gaps(session, joint))
         if session.run.decide("bridged", area.value >= settings.area_min):
@@ -129,13 +134,13 @@ def weld_joint(
     return verified
 
 
-def _fresh(session: Session, array: Array, number: int, part: int, parts: int) -> tuple[Array, ...]:
-    """Return the array placed at the lamella, for a later try half a pitch further along."""
+def _fresh(
+    session: Session, array: Array, inwards: float, number: int, part: int, parts: int
+) -> tuple[Array, ...]:
+    """Return the array placed at the lamella; each later try lies further inwards."""
     at = session.places
-    along = number * array.pitch / 2
-    x = array.x + at.u + (along if array.along == "x" else 0.0)
-    y = array.y + at.v + (along if array.along == "y" else 0.0)
-    return (array.model_copy(update={"x": x, "y": y}),)
+    x = array.x + at.u + number * inwards
+    return (array.model_copy(update={"x": x, "y": array.y + at.v}),)
 
 
 def _keep_weld(

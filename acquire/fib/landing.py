@@ -29,8 +29,16 @@ STAYS = 0.2e-6
 """Most that the lamella may move while the needle leaves it, m."""
 LEAVE = (0.4e-6, 0.4e-6, 0.4e-6, 0.4e-6)
 """Steps by which the needle first leaves the lamella, m, each looked at."""
+AWAY = 12e-6
+"""Further that it goes in near steps before it is raised, m: out of the lab's near zone."""
 JOINT_TALL = 2e-6
 """Of a joint at the post, m, as the needle's; ours, to verify."""
+SPINE = 0.3
+"""Share of the lamella's thickness that the welds at its two faces leave between them."""
+BESIDE_JOINT = 0.1e-6
+"""Between the joint and the first rectangle, m."""
+KEEP_OFF = 0.2e-6
+"""Between a weld's rectangles and the zone that is kept, m."""
 INSIDE = 1e-6
 """From the lamella's right end to the cut that releases it, m."""
 MOST_STEPS = 150
@@ -142,7 +150,10 @@ def weld_grid(session: Session) -> None:
     x = -(step.lamella.length + step.land.gap) / 2
     for name, side in (("post_front", 1), ("post_back", -1)):
         joint = Joint(name, x, side * half / 2, half, 0.0, JOINT_TALL, half)
-        if not weld_joint(session, joint, settings, _array(session, settings, side), "weld_grid"):
+        array = _array(session, settings, side)
+        if not weld_joint(
+            session, joint, settings, array, _inwards(session, settings), "weld_grid"
+        ):
             session.ask(f"the {name} weld is not seen to be large enough")
             session.doubts.append(f"the {name} weld was not verified")
     verified = all(each["verified"] for each in session.welds if each["joint"] != "needle")
@@ -150,18 +161,32 @@ def weld_grid(session: Session) -> None:
 
 
 def _array(session: Session, settings: Weld, side: int) -> Array:
-    """Return the rectangles beside one face's half of the joint, on the lamella's side of it."""
+    """Return rectangles in a row along the lamella, from the joint on, in one face's half of it.
+
+    A spine between both halves is left standing.
+    """
+    half = session.places.half
+    height = min(settings.reach, (1 - SPINE) * half)
+    along = (settings.count - 1) * settings.pitch + settings.width
     return Array(
-        x=-session.step.lamella.length / 2 + settings.reach / 2,
-        y=side * session.places.half,
+        x=(along - session.step.lamella.length) / 2 + BESIDE_JOINT,
+        y=side * (half - height / 2),
         count=settings.count,
-        along="y",
+        along="x",
         pitch=settings.pitch,
-        width=settings.reach,
-        height=settings.width,
+        width=settings.width,
+        height=height,
         passes=settings.passes,
         scan="left_to_right" if settings.scan == "away_from_joint" else "right_to_left",
     )
+
+
+def _inwards(session: Session, settings: Weld) -> float:
+    """Return how far (m) a later try lies inwards: half a pitch, if that keeps off what is kept."""
+    lamella = session.step.lamella
+    along = (settings.count - 1) * settings.pitch + settings.width
+    room = (lamella.length - lamella.kept) / 2 - BESIDE_JOINT - along - KEEP_OFF
+    return max(0.0, min(settings.pitch / 2, room / max(1, settings.tries - 1)))
 
 
 # -- release --------------------------------------------------------------------------------------
@@ -196,8 +221,7 @@ def _leave(session: Session) -> None:
             run.verified("released", False)
             told = moved.refusal or f"by {moved.value * 1e6:.2g} um"
             session.ask(f"the lamella does not stay when the needle leaves it: {told}", ("stop",))
-    session.needle_by(x=6e-6, step=NEAR_STEP)
-    session.needle_by(x=20e-6)
+    session.needle_by(x=AWAY, step=NEAR_STEP)
     park = session.setup.needle_park
     here = run.do(session.fib.status).needle
     session.needle_encoders(NeedlePosition(here.x, here.y, park.z))

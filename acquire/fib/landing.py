@@ -156,9 +156,8 @@ def weld_grid(session: Session) -> None:
     for name, side in (("post_front", 1), ("post_back", -1)):
         joint = Joint(name, x, side * half / 2, half, 0.0, JOINT_TALL, half)
         array = _array(session, settings, side)
-        if not weld_joint(
-            session, joint, settings, array, _inwards(session, settings), "weld_grid"
-        ):
+        inwards = _inwards(session, settings)
+        if not weld_joint(session, joint, settings, array, inwards, "weld_grid", before):
             session.ask(f"the {name} weld is not seen to be large enough")
             session.doubts.append(f"the {name} weld was not verified")
     verified = all(each["verified"] for each in session.welds if each["joint"] != "needle")

@@ -226,7 +226,9 @@ def _comes_near(call: Call, begin: Any, end: Any) -> bool:
         high = np.array([step.lamella.length + step.land.gap, 5e-6, 0.0])
     else:
         return False
-    points = begin + np.linspace(0, 1, 60)[:, None] * (end - begin)
+    place = step.site if _at(call, step.site.x, step.site.y) else step.grid
+    off = np.array([place.x - call.fib.stage.x, place.y - call.fib.stage.y, 0.0])
+    points = begin - off + np.linspace(0, 1, 60)[:, None] * (end - begin)
     apart = points - np.clip(points, low, high)
     return bool(np.sqrt((apart**2).sum(axis=1)).min() < 5e-6)
 
@@ -322,15 +324,12 @@ def _kept_points(call: Call, job: Milling, step: LiftOut) -> tuple[Any, Any]:
     beam = call.fib.stage.t - math.radians(52)
     if job.purpose in ("weld", "sever", "release"):
         v = np.linspace(-40e-6, 40e-6, 161)
+    elif job.purpose in ("clean", "thin", "polish"):
+        v = np.linspace(-1, 1, 9) * step.target.at_least / 2
     else:
-        if job.purpose in ("clean", "thin", "polish"):
-            y = np.linspace(-1, 1, 9) * step.target.at_least / 2
-            depth = np.full(1, step.interface)
-        else:
-            y = np.linspace(-1, 1, 9) * (step.target.thickness / 2 + 100e-9)
-            depth = np.linspace(0, (step.interface + step.lamella.depth) / 2, 25)
+        y = np.linspace(-1, 1, 9) * (step.target.thickness / 2 + 100e-9)
+        depth = np.linspace(0, (step.interface + step.lamella.depth) / 2, 25)
         v = (y[:, None] * math.cos(beam) + depth[None, :] * math.sin(beam)).ravel()
-        v = np.append(v, 0.0)
     u, v = np.meshgrid(x, v)
     return u.ravel(), v.ravel()
 

@@ -156,20 +156,30 @@ def test_what_is_unsafe_is_refused_with_the_way_out(
 
 
 @pytest.mark.parametrize("tilt", [-1, 0, 1])
-def test_a_polish_keeps_the_least_thickness_at_the_interface(tilt: float) -> None:
+def test_a_polish_keeps_half_the_least_thickness_on_either_side(tilt: float) -> None:
     stage = replace(GRID, t=math.radians(52 + tilt))
-    shown = 1.5e-6 * math.sin(math.radians(tilt))
 
     def polish(face: float) -> str:
-        y = shown + face + 50e-9
         pattern = CleaningCrossSection(
-            x=1e-7, y=y + 2e-7, width=1e-5, height=1e-7, scan="bottom_to_top"
+            x=1e-7, y=face + 2.5e-7, width=1e-5, height=1e-7, scan="bottom_to_top"
         )
         job = cut("polish", pattern, current=3e-11, around=(1e-7, 2e-7))
         return asked("fib.mill", job, stage=stage)
 
     assert polish(30e-9) == ""
     assert "are kept" in polish(10e-9)
+
+
+def test_an_undercut_keeps_off_the_interface_where_the_tilted_beam_shows_it() -> None:
+    stage = replace(FIB.stage, t=STEP.undercut.tilt)
+
+    def under(depth: float) -> str:
+        v = -depth * math.sin(math.radians(45))
+        pattern = Rectangle(x=0.0, y=v - 0.5e-6, width=1.4e-5, height=1e-6)
+        return asked("fib.mill", cut("undercut", pattern), stage=stage)
+
+    assert under(4.5e-6) == ""
+    assert "are kept" in under(2.5e-6)
 
 
 def test_a_drop_of_the_current_stops_a_pattern_under_way() -> None:

@@ -85,7 +85,7 @@ def _of_the_fib(step: LiftOut, limits: Mapping[str, Any]) -> Iterator[dict[str, 
     if not isinstance(lab, FibLimits):
         return
     stands = "or the lab file's {} stands in the way"
-    current = max(stage.current for _, stage in _cuts(step))
+    current = max((cut.current for cut in _cuts(step)), default=0.0)
     imaging = max(view.current for view in step.views_of_ions)
     yield limit(
         "ion_current_A",
@@ -130,11 +130,11 @@ def _of_the_cold_stage(step: LiftOut, limits: Mapping[str, Any]) -> Iterator[dic
     )
 
 
-def _cuts(step: LiftOut) -> Iterator[tuple[str, Cut]]:
+def _cuts(step: LiftOut) -> Iterator[Cut]:
     for name in step.stages:
         stage = step.stage(name)
         if isinstance(stage, Cut):
-            yield name, stage
+            yield stage
 
 
 def _notes(step: LiftOut) -> Iterator[str]:

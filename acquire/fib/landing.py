@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 from acquire.fib.aligning import remember, stand_still
 from acquire.fib.bodies import Body, body_from
 from acquire.fib.carrying import NEAR_STEP
 from acquire.fib.end_points import raise_flag
-from acquire.fib.joining import Joint, cut_through, joint_view, weld_joint
+from acquire.fib.joining import Joint, OpenJoint, cut_through, joint_view, weld_joint
 from acquire.fib.session import Session
 from acquire.fib.shift import shift_between
 from drivers.fib import BeamPicture, NeedlePosition
@@ -56,7 +57,8 @@ def land(session: Session) -> None:
     _come_down(session)
     gap = math.inf
     for _ in range(MOST_STEPS):
-        gap = _gap_to_post(session)
+        found = _gap_to_post(session)
+        gap = found.right - found.left
         run.progress(0, 1, f"gap {gap * 1e6:.2f} um")
         if run.decide("at the post", gap <= 1.15 * step.land.gap):
             break
@@ -126,18 +128,19 @@ def _come_down(session: Session) -> None:
     session.ask("the lamella does not come to the post's height")
 
 
-def _gap_to_post(session: Session) -> float:
-    """Return the width of the gap between post and lamella (m), from the ion image."""
+def _gap_to_post(session: Session) -> OpenJoint:
+    """Return the gap between post and lamella as both images show it."""
     view = joint_view(session)
 
-    def look(frames: int) -> tuple[Body, Body]:
+    def look(frames: int) -> tuple[Body, Body, BeamPicture]:
         picture = session.ion(view, frames)
-        return body_from(picture, "left"), body_from(picture, "right")
+        return body_from(picture, "left"), body_from(picture, "right"), picture
 
-    post, lamella = session.known(
-        "the gap to the post", look, lambda both: (both[0].end, both[1].end)
+    post, lamella, picture = session.known(
+        "the gap to the post", look, lambda found: (found[0].end, found[1].end)
     )
-    return session.run.decide("gap", lamella.end.value - post.end.value)
+    left, right = session.run.decide("gap", (post.end.value, lamella.end.value))
+    return OpenJoint(left, right, picture, picture)
 
 
 # -- weld -----------------------------------------------------------------------------------------
@@ -148,12 +151,13 @@ def weld_grid(session: Session) -> None:
     step, half = session.step, session.places.half
     settings = step.weld_grid
     x = -(step.lamella.length + step.land.gap) / 2
+    before = _gap_to_post(session)
+    before = replace(before, electron=session.electron(joint_view(session)))
     for name, side in (("post_front", 1), ("post_back", -1)):
         joint = Joint(name, x, side * half / 2, half, 0.0, JOINT_TALL, half)
         array = _array(session, settings, side)
-        if not weld_joint(
-            session, joint, settings, array, _inwards(session, settings), "weld_grid"
-        ):
+        inwards = _inwards(session, settings)
+        if not weld_joint(session, joint, settings, array, inwards, "weld_grid", before):
             session.ask(f"the {name} weld is not seen to be large enough")
             session.doubts.append(f"the {name} weld was not verified")
     verified = all(each["verified"] for each in session.welds if each["joint"] != "needle")

@@ -1,0 +1,79 @@
+"""Thickness, brightness and temperature of a lift-out over its time."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+from acquire.fib.lift_out_data import LiftOutData
+from acquire.pages.time_chart import Bound, Series, TimeChart, Value, time_chart
+
+SIGMAS = 1.96
+"""Of the intervals that are drawn: 95 %."""
+CELSIUS = 273.15
+
+
+def thickness_chart(data: LiftOutData) -> TimeChart | None:
+    """Return the measured thickness with its 95 % intervals beside target and bounds."""
+    values = tuple(
+        Value(
+            each.time_s,
+            each.value * 1e9,
+            (each.value - SIGMAS * each.sigma) * 1e9,
+            (each.value + SIGMAS * each.sigma) * 1e9,
+        )
+        for each in data.thicknesses
+        if each.value > 0
+    )
+    target = data.asked.target
+    return time_chart(
+        "thickness / nm",
+        [Series("measured, with 95 % interval", values, joined=False)],
+        bounds=(
+            Bound(f"at most {target.at_most * 1e9:g}", target.at_most * 1e9),
+            Bound(f"target {target.thickness * 1e9:g}", target.thickness * 1e9),
+            Bound(f"at least {target.at_least * 1e9:g}", target.at_least * 1e9),
+        ),
+        stages=tuple(_stages(data)),
+        logarithmic=True,
+    )
+
+
+def brightness_chart(data: LiftOutData) -> TimeChart | None:
+    """Return the brightness of the lamella in the approach, beside what counts as contact."""
+    values = tuple(
+        Value(each.time_s, each.value, each.value, each.value) for each in data.brightness
+    )
+    return time_chart(
+        "brightness of the lamella / its running mean",
+        [Series("each step of the approach", values, joined=False)],
+        bounds=(Bound("contact", data.asked.contact.brighter),),
+        stages=tuple(_stages(data)),
+    )
+
+
+def temperature_chart(data: LiftOutData) -> TimeChart | None:
+    """Return the temperatures of stage, needle and shield, °C."""
+    return time_chart(
+        "temperature / °C",
+        [
+            Series(name, tuple(_temperatures(data, f"{name}_temperature")))
+            for name in ("stage", "needle", "shield")
+        ],
+        bounds=(Bound("setpoint", data.asked.cold.stage - CELSIUS),),
+        stages=tuple(_stages(data)),
+    )
+
+
+def _temperatures(data: LiftOutData, name: str) -> Iterator[Value]:
+    for each in data.readings:
+        kelvin = getattr(each.status, name)
+        if math.isfinite(kelvin):
+            yield Value(each.time_s, *(kelvin - CELSIUS,) * 3)
+
+
+def _stages(data: LiftOutData) -> Iterator[tuple[str, float, float]]:
+    for span in data.spans:
+        if span.begun is not None:
+            ended = span.ended if span.ended is not None else math.inf
+            yield span.name.replace("_", " "), span.begun, ended

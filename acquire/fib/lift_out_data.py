@@ -18,6 +18,8 @@ from protocols.lift_out import STAGES, LiftOut, StageName
 StageState = Literal["done", "under way", "broke off", "not reached", "not asked"]
 BEGUN, ENDED = "begun", "done"
 """What the procedure decides of `stage <name>`."""
+AT_ONCE = 2
+"""Entries after an image within which the procedure says what it was for."""
 
 
 @dataclass(frozen=True)
@@ -89,16 +91,6 @@ class Reading:
 
 
 @dataclass(frozen=True)
-class Seen:
-    """A figure that was read off an image."""
-
-    time_s: float
-    value: float
-    sigma: float = 0.0
-    """Standard error."""
-
-
-@dataclass(frozen=True)
 class LiftOutData:
     """A lift-out as far as it has gone; images are read when they are asked for."""
 
@@ -110,26 +102,10 @@ class LiftOutData:
     mills: tuple[Mill, ...]
     readings: tuple[Reading, ...]
 
-    @property
-    def welds(self) -> tuple[Decided, ...]:
-        """What the procedure says of each try at a joint, oldest first."""
-        return tuple(each for each in self.decided if each.name.startswith("weld "))
-
-    @property
-    def thicknesses(self) -> tuple[Seen, ...]:
-        """The lamella's thickness each time it was measured (m)."""
-        return tuple(
-            Seen(each.time_s, each.value["value_m"], each.value["sigma_m"])
-            for each in self.decided
-            if each.name == "thickness" and each.value.get("refusal") is None
-        )
-
-    @property
-    def brightness(self) -> tuple[Seen, ...]:
-        """Of the lamella at each step of the approach, against its running mean."""
-        return tuple(
-            Seen(each.time_s, each.value) for each in self.decided if each.name == "brightness"
-        )
+    def after(self, entry: int) -> frozenset[str]:
+        """Return what was decided of an image right after it was taken."""
+        near = (each.name for each in self.decided if entry < each.entry <= entry + AT_ONCE)
+        return frozenset(near)
 
     def span_at(self, entry: int) -> Span | None:
         """Return the stage to which an entry of the journal belongs."""

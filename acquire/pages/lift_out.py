@@ -7,15 +7,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from acquire.fib.lift_out_data import LiftOutData, Span, read_lift_out, shots
+from acquire.fib.looked_back import LookedBack
 from acquire.pages.lift_out_charts import brightness_chart, temperature_chart, thickness_chart
 from acquire.pages.lift_out_words import Verdict, told_species, verdict
-from acquire.pages.stage_pictures import Chosen, StagePicture, chosen, drawn
+from acquire.pages.stage_pictures import Chosen, StagePicture, drawn
 from acquire.pages.step_page import StepPage, state_of, title_of
 from acquire.pages.time_chart import TimeChart
 from acquire.pages.weld_evidence import WeldEvidence, welds
 from acquire.record import RunRecord, StepRecord
 from protocols.lift_out import ELECTRON_DOSE, ION_CHARGE, ION_DOSE, NEEDLE_TRAVEL
-from protocols.units import CURRENT, VOLTAGE
+from protocols.units import CHARGE, CURRENT, VOLTAGE
 
 LITRE = 1e-3
 """m³."""
@@ -71,9 +72,12 @@ class LiftOutPage(StepPage):
 def lift_out_page(record: RunRecord, step: StepRecord, view: Mapping[str, Any]) -> LiftOutPage:
     """Return the page of a lift-out as far as it has gone."""
     data = read_lift_out(record, step)
-    images = chosen(data, shots(record, step))
+    images, seen = Chosen(data), LookedBack(data)
+    for shot in shots(record, step):
+        images.see(shot)
+        seen.see(shot)
     result = step.result or {}
-    found = result.get("welds") or [each.value for each in data.welds]
+    flags = [flag for flag in view["flags"] if flag["step"] == step.index]
     return LiftOutPage(
         step.index,
         title_of(step),
@@ -82,8 +86,8 @@ def lift_out_page(record: RunRecord, step: StepRecord, view: Mapping[str, Any]) 
         facts=tuple(_facts(data, result)),
         verdict=verdict(data, step.result, view),
         stages=tuple(_shown(span, images, view) for span in data.spans),
-        welds=tuple(welds(data, found, images.pairs())),
-        charts=tuple(_charts(data)),
+        welds=tuple(welds(data, result, flags, images.pairs)),
+        charts=tuple(_charts(data, seen)),
         used=tuple(_used(data, result, view["budgets"])),
         milled=tuple(_milled(data)),
     )
@@ -104,10 +108,10 @@ def _shown(span: Span, images: Chosen, view: Mapping[str, Any]) -> StageShown:
     )
 
 
-def _charts(data: LiftOutData) -> Iterator[tuple[str, TimeChart]]:
+def _charts(data: LiftOutData, seen: LookedBack) -> Iterator[tuple[str, TimeChart]]:
     named = (
-        ("Thickness", thickness_chart(data)),
-        ("Contact", brightness_chart(data)),
+        ("Thickness", thickness_chart(data, seen.thickness)),
+        ("Contact", brightness_chart(data, seen.brightness)),
         ("Temperature", temperature_chart(data)),
     )
     for name, chart in named:
@@ -150,7 +154,7 @@ def _milled(data: LiftOutData) -> Iterator[Milled]:
             purpose,
             sum(mill.patterns for mill in of),
             ", ".join(CURRENT.suggest(float(f"{each:.3g}")) for each in currents),
-            f"{sum(mill.charge for mill in of) * 1e9:.3g} nC",
+            CHARGE.suggest(float(f"{sum(mill.charge for mill in of):.3g}")).replace("u", "µ"),
             sum(mill.seconds for mill in of),
         )
 

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+
+import numpy as np
 
 from acquire.fib.lift_out_data import LiftOutData
+from acquire.fib.looked_back import Seen
 from acquire.pages.time_chart import Bound, Series, TimeChart, Value, time_chart
 
 SIGMAS = 1.96
 """Of the intervals that are drawn: 95 %."""
 CELSIUS = 273.15
+USUAL = 3
+"""Images of the approach that say how bright the lamella is without contact."""
 
 
-def thickness_chart(data: LiftOutData) -> TimeChart | None:
+def thickness_chart(data: LiftOutData, seen: Sequence[Seen]) -> TimeChart | None:
     """Return the measured thickness with its 95 % intervals beside target and bounds."""
     values = tuple(
         Value(
@@ -22,7 +27,7 @@ def thickness_chart(data: LiftOutData) -> TimeChart | None:
             (each.value - SIGMAS * each.sigma) * 1e9,
             (each.value + SIGMAS * each.sigma) * 1e9,
         )
-        for each in data.thicknesses
+        for each in seen
         if each.value > 0
     )
     target = data.asked.target
@@ -39,15 +44,16 @@ def thickness_chart(data: LiftOutData) -> TimeChart | None:
     )
 
 
-def brightness_chart(data: LiftOutData) -> TimeChart | None:
+def brightness_chart(data: LiftOutData, seen: Sequence[Seen]) -> TimeChart | None:
     """Return the brightness of the lamella in the approach, beside what counts as contact."""
-    values = tuple(
-        Value(each.time_s, each.value, each.value, each.value) for each in data.brightness
-    )
+    if not seen:
+        return None
+    usual = float(np.mean([each.value for each in seen[:USUAL]]))
+    values = tuple(Value(each.time_s, *(each.value / usual,) * 3) for each in seen)
     return time_chart(
-        "brightness of the lamella / its running mean",
-        [Series("each step of the approach", values, joined=False)],
-        bounds=(Bound("contact", data.asked.contact.brighter),),
+        f"brightness of the lamella / mean of the first {USUAL} images",
+        [Series("each image of the approach", values, joined=False)],
+        bounds=(Bound("contact asked", data.asked.contact.brighter),),
         stages=tuple(_stages(data)),
     )
 

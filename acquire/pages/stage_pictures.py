@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 from acquire.fib.lift_out_data import LiftOutData, Shot
 from acquire.pages.png import small_uri
@@ -27,18 +27,8 @@ class StagePicture:
     caption: str
 
 
-@dataclass(frozen=True)
-class Pair:
-    """The images of a joint before and after it was filled; None where none was taken."""
-
-    mill: int
-    """Entry of the patterns between them."""
-    before: Shot | None
-    after: Shot | None
-
-
 @dataclass
-class _Ends:
+class Ends:
     """The first and the newest image of a stage with one beam."""
 
     first: Shot
@@ -46,60 +36,61 @@ class _Ends:
 
 
 @dataclass
-class _Weld:
-    mill: int
-    beyond: int
-    """Entry of what is milled next, after which an image tells no more of this weld."""
+class Pair:
+    """The ion images of a joint before and after it was filled; None where none was taken."""
+
+    first: int
+    """Entry of the first patterns between them."""
+    last: int
+    """Entry of the last ones."""
     before: Shot | None = None
     after: Shot | None = None
 
     def see(self, shot: Shot) -> None:
+        """Take the next image."""
         if shot.picture.beam != "ion":
             return
-        if shot.entry < self.mill:
+        if shot.entry < self.first:
             self.before = shot
-        elif shot.entry < self.beyond and (
-            self.after is None or self.before is None or shot.like(self.before)
-        ):
-            self.after = shot
+        elif shot.entry > self.last and self.after is None:
+            self.after = shot if self.before is None or shot.like(self.before) else None
 
 
-@dataclass
 class Chosen:
-    """The images that are shown."""
+    """The images that are shown; all others are let go as they come."""
 
-    stages: dict[tuple[str, str], _Ends] = field(default_factory=dict)
-    """By stage and beam."""
-    welds: list[_Weld] = field(default_factory=list)
+    def __init__(self, data: LiftOutData) -> None:
+        """Nothing is seen yet."""
+        self._data = data
+        self._ends: dict[tuple[str, str], Ends] = {}
+        self.pairs = tuple(_pairs(data))
+        """Around each joint that was filled, oldest first."""
+
+    def see(self, shot: Shot) -> None:
+        """Take the next image."""
+        for pair in self.pairs:
+            pair.see(shot)
+        span = self._data.span_at(shot.entry)
+        if span is not None:
+            key = (span.name, shot.picture.beam)
+            self._ends.setdefault(key, Ends(shot, shot)).last = shot
 
     def of_stage(self, name: str) -> list[Shot]:
         """Return at most four images of a stage in the order in which they were taken."""
-        ends = [
-            self.stages[key] for key in ((name, "ion"), (name, "electron")) if key in self.stages
-        ]
+        ends = [ends for (stage, _), ends in self._ends.items() if stage == name]
         found = {shot.entry: shot for end in ends for shot in (end.first, end.last)}
         return [found[entry] for entry in sorted(found)]
 
-    def pairs(self) -> list[Pair]:
-        """Return the images around each weld, oldest first."""
-        return [Pair(each.mill, each.before, each.after) for each in self.welds]
 
-
-def chosen(data: LiftOutData, taken: Iterable[Shot]) -> Chosen:
-    """Return the images to show; all others are let go as they come."""
-    found = Chosen()
-    for number, mill in enumerate(data.mills):
+def _pairs(data: LiftOutData) -> Iterator[Pair]:
+    """Yield a pair for each joint: its patterns follow one decision of their charge."""
+    planned = [each.entry for each in data.decided if each.name == "charge"]
+    joints: dict[int, Pair] = {}
+    for mill in data.mills:
         if mill.purpose == WELD:
-            later = data.mills[number + 1 : number + 2]
-            found.welds.append(_Weld(mill.entry, later[0].entry if later else 1 << 62))
-    for shot in taken:
-        span = data.span_at(shot.entry)
-        if span is not None:
-            ends = found.stages.setdefault((span.name, shot.picture.beam), _Ends(shot, shot))
-            ends.last = shot
-        for weld in found.welds:
-            weld.see(shot)
-    return found
+            of = max((entry for entry in planned if entry < mill.entry), default=0)
+            joints.setdefault(of, Pair(mill.entry, mill.entry)).last = mill.entry
+    yield from joints.values()
 
 
 def drawn(shot: Shot) -> StagePicture:

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from acquire.pages.charts import COLOURS, DASHES, LEFT, RIGHT, Tick, ticks
 
 TOP, BOTTOM = 34.0, 214.0
+MARGIN = 0.02
+"""Of the time on both sides, so that the first and last value stand clear of the edge."""
 LABELLED = 7.0
 """Width of a letter, for leaving out names that would not fit."""
 
@@ -73,6 +75,8 @@ class Level:
 
     y: float
     text: str
+    x: float
+    """Right end of its name; names stand beside each other, as levels may lie close."""
 
 
 @dataclass(frozen=True)
@@ -120,13 +124,16 @@ def time_chart(
     times = [v.time_s for each in series for v in each.values]
     if not times:
         return None
-    begin, end = min(times), max(times)
-    x = _Times(begin, max(end - begin, 60.0))
+    begin, span = min(times), max(max(times) - min(times), 60.0)
+    x = _Times(begin - MARGIN * span, (1 + 2 * MARGIN) * span)
     y = _Heights(_reach(series, bounds, logarithmic), logarithmic)
     return TimeChart(
         label,
         tuple(_curve(each, number, x, y) for number, each in enumerate(series)),
-        tuple(Level(y.at(each.value), each.name) for each in bounds),
+        tuple(
+            Level(y.at(each.value), each.name, RIGHT - 4.0 - 110.0 * number)
+            for number, each in enumerate(bounds)
+        ),
         tuple(_stretches(stages, x)),
         x.ticks(),
         y.ticks(),

@@ -16,11 +16,13 @@ from drivers.fib import BeamPicture
 Floats = npt.NDArray[np.float64]
 
 CLOSED = 0.5
-"""Of the way from the gap's darkness to the bodies' brightness: above it a place is closed."""
-LEAST = 6
-"""Lines across the gap that must be seen."""
-SURE = 4.0
+"""Of the way from the trench's darkness to a body's brightness: above it a place is closed."""
+LEAST = 5
+"""Lines across the gap that must show both bodies."""
+SURE = 5.0
 """Standard errors by which the bodies must be brighter than the dark."""
+SMOOTH = 1.5
+"""Standard deviation of the filter before lines are judged one by one, pixels."""
 
 
 @dataclass(frozen=True)
@@ -55,30 +57,30 @@ def joint_gap(
     patch = _patch(picture, u, v, reach, across, along)
     if isinstance(patch, str):
         return Gap(refused(patch), refused(patch))
-    levels = _levels(patch)
-    if isinstance(levels, str):
-        return Gap(refused(levels), refused(levels))
-    dark, bright = levels
-    size = picture.pixel_size
-    widths = [_widths(patch, dark, bright, scale) * size for scale in (1.0, 2.0)]
-    shut = [widths_ < size for widths_ in widths]
-    count = patch.shape[0]
-    closed = [
-        Measured(float(each.mean()), max(0.5 / math.sqrt(count), 1.0 / count) * 0.5)
-        for each in shut
-    ]
-    open_ = [each[~gone] for each, gone in zip(widths, shut, strict=True)]
-    share = agreed(closed[0], closed[1], "share of the gap that is closed", beyond=0.1)
-    if min(len(each) for each in open_) < 2:
-        return Gap(Measured(0.0, size), share)
-    width = [
-        Measured(
-            float(each.mean()),
-            math.hypot(float(each.std(ddof=1)) / math.sqrt(len(each)), size / 2),
-        )
-        for each in open_
-    ]
-    return Gap(agreed(width[0], width[1], "width of the gap", beyond=2 * size), share)
+    lines = _lines(patch, _darkest(picture))
+    if isinstance(lines, str):
+        return Gap(refused(lines), refused(lines))
+    shares = [Measured(float(each.mean()), 0.5 / math.sqrt(len(each))) for each in _closed(lines)]
+    share = agreed(shares[0], shares[1], "share of the gap that is closed", beyond=0.1)
+    open_ = ~_closed(lines)[0]
+    if open_.sum() < 2:
+        return Gap(Measured(0.0, picture.pixel_size), share)
+    return Gap(_width(lines, open_, picture.pixel_size), share)
+
+
+@dataclass(frozen=True)
+class _Lines:
+    """Lines across the gap that show both bodies, with the levels of bodies and dark."""
+
+    values: Floats
+    """Shape (lines, pixels across)."""
+    dark: float
+    first: float
+    second: float
+
+    def relative(self, values: Floats) -> Floats:
+        """Return brightness with 0 for dark and 1 for the darker of the two bodies."""
+        return np.asarray((values - self.dark) / (min(self.first, self.second) - self.dark))
 
 
 def _patch(
@@ -96,32 +98,74 @@ def _patch(
     return np.asarray(pixels[rows][:, columns])
 
 
-def _levels(patch: Floats) -> tuple[float, float] | str:
-    """Return the brightness of the gap and of the darker of the two bodies, or why not."""
+def _darkest(picture: BeamPicture) -> float:
+    """Return how bright the trench is: what is darkest in the whole image."""
     from scipy.ndimage import gaussian_filter
 
-    smooth = gaussian_filter(patch, 1.0)
-    dark = float(np.quantile(smooth, 0.02))
-    third = patch.shape[1] // 4
-    sides = [float(np.median(smooth[:, :third])), float(np.median(smooth[:, -third:]))]
-    bright = min(sides)
-    noise = math.sqrt(max(bright, 1.0)) / 3.5
-    if bright - dark < SURE * noise:
-        return "no gap darker than both bodies is seen there; use more dose, or look at the image"
-    return dark, bright
+    return float(np.quantile(gaussian_filter(np.asarray(picture.pixels, float), 2.0), 0.01))
 
 
-def _widths(patch: Floats, dark: float, bright: float, scale: float) -> Floats:
-    """Return the width of the dark part of each line, pixels, by its area below the half level."""
+def _lines(patch: Floats, dark: float) -> _Lines | str:
+    """Return the lines that show both bodies, or why there are not enough."""
     from scipy.ndimage import gaussian_filter
 
-    smooth = gaussian_filter(patch, scale)
-    half = dark + CLOSED * (bright - dark)
-    return np.asarray([_longest(line < half) for line in smooth], float)
+    smooth = gaussian_filter(patch, SMOOTH)
+    part = max(2, patch.shape[1] // 5)
+    ends = smooth[:, :part].mean(axis=1), smooth[:, -part:].mean(axis=1)
+    levels = [float(np.quantile(end, 0.75)) for end in ends]
+    noise = math.sqrt(max(dark, 1.0) / part) / 2
+    if min(levels) - dark < SURE * noise:
+        return "no two bodies brighter than the trench are seen there; use more dose, or look"
+    both = [end > dark + 0.5 * (level - dark) for end, level in zip(ends, levels, strict=True)]
+    if (both[0] & both[1]).sum() < LEAST:
+        return "the two bodies do not face each other there; look at the image"
+    return _Lines(patch[both[0] & both[1]], dark, *levels)
 
 
-def _longest(dark: npt.NDArray[np.bool_]) -> int:
-    from scipy.ndimage import label
+def _closed(lines: _Lines) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
+    """Return which lines are closed: by their darkest place, and by what is missing of the area."""
+    from scipy.ndimage import gaussian_filter
 
-    labels, count = label(dark)
-    return int(np.bincount(labels)[1:].max()) if count else 0
+    smooth = lines.relative(gaussian_filter(lines.values, SMOOTH))
+    middle = smooth[:, smooth.shape[1] // 5 : -(smooth.shape[1] // 5)]
+    return middle.min(axis=1) > CLOSED, np.quantile(middle, 0.05, axis=1) > CLOSED
+
+
+def _width(lines: _Lines, open_: npt.NDArray[np.bool_], size: float) -> Measured:
+    """Return the gap's mean width where it is open: at half its depth, and by its area."""
+    each = lines.values[open_]
+    profile = each.mean(axis=0)
+    deepest = int(np.argmin(_smooth(profile)))
+    dark = min(lines.dark, float(profile[deepest]))
+    sides = [
+        (profile[deepest::-1], lines.first - dark),
+        (profile[deepest:], lines.second - dark),
+    ]
+    half, area = 0.0, 0.0
+    for side, rise in sides:
+        above = (side - dark) / rise
+        bright = np.flatnonzero(above > 0.5)
+        if not len(bright):
+            return refused("one side of the gap is not seen; take a larger reach")
+        at = int(bright[0])
+        half += at - (above[at] - 0.5) / max(float(above[at] - above[at - 1]), 0.05) if at else 0.0
+        area += float(np.clip(1 - above[: at + at // 2 + 4], -0.5, 1.0).sum()) - 0.5
+    uneven = float(_widths_of(each, dark, min(lines.first, lines.second)).std(ddof=1))
+    sigma = math.hypot(uneven / math.sqrt(len(each)), 0.5) * size
+    return agreed(
+        Measured(half * size, sigma),
+        Measured(area * size, sigma),
+        "width of the gap",
+        beyond=2 * size + 0.1 * half * size,
+    )
+
+
+def _smooth(profile: Floats) -> Floats:
+    from scipy.ndimage import gaussian_filter1d
+
+    return np.asarray(gaussian_filter1d(profile, SMOOTH))
+
+
+def _widths_of(lines: Floats, dark: float, bright: float) -> Floats:
+    """Return how many pixels of each line are darker than half, for their scatter."""
+    return np.asarray((lines < (dark + bright) / 2).sum(axis=1), float)

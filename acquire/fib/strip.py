@@ -93,8 +93,11 @@ def _strip(fit: StripFit, band: Band, left: Measured, right: Measured) -> Strip:
         for value, sigma in (fit.middle, fit.top, fit.outer, fit.at_interface)
     ]
     pieces = fit.pieces
-    own = Measured(float(pieces.mean()), math.hypot(fit.of_mean, spot))
+    of_mean = float(pieces.std(ddof=1)) / math.sqrt(len(pieces))
+    own = Measured(float(pieces.mean()), math.hypot(of_mean, spot))
     at_interface = agreed(with_spot[3], own, "thickness, all together and piece by piece")
+    if at_interface.known:
+        at_interface = Measured(at_interface.value, math.hypot(at_interface.sigma, of_mean))
     lowest = int(np.argmin(pieces))
     thinnest = Measured(float(pieces[lowest]), math.hypot(fit.piece_sigma, with_spot[3].sigma))
     return Strip(

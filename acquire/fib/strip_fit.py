@@ -1,19 +1,14 @@
-"""The least-squares fit of the lamella's profile: a bright top, two leaning faces, dark trenches.
-
-Model of the brightness over w, across the band: trench, face below the interface, face above it,
-top, and the same down again; each step an error function with one blur for all. Brighter edges are
-a Gaussian on each edge of the top. Parameters that a steep face leaves open are held by what is
-physically possible (priors), so that the errors stay honest.
-"""
+"""The least-squares fit of a lamella's brightness, all together and piece by piece."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
+from acquire.fib import strip_model as model
 from acquire.fib.band import PARTS, Band, places
 from drivers.fib import BeamPicture
 
@@ -21,13 +16,13 @@ Floats = npt.NDArray[np.float64]
 
 MARGIN = 0.3e-6
 """Of the dark trench on each side that is fitted with it, m."""
-FACE = (0.45, 0.25)
-"""Brightness of a face between trench (0) and top (1), and how far it may be off: a prior."""
-LEAN = 0.03
-"""Tangent of a face's lean that is usual (taper of 1 to 2 deg [lit]): width of a prior."""
+STARTS = ((30e-9, 0.1), (5e-9, 0.3), (70e-9, 0.0))
+"""Leans (m) and edges from which the fit begins: it has more than one minimum."""
+ALSO = 6.0
+"""A minimum is kept beside the best one if its chi² is at most so much more."""
 BAD = 8.0
 """Times the noise at which what is left of the fit says that it is not such a band."""
-BLUR = 60e-9
+BLUR = 70e-9
 """Largest blur (standard deviation) at which a thickness is told, m."""
 
 
@@ -44,8 +39,6 @@ class StripFit:
     """Thickness at the interface of each piece along u."""
     piece_sigma: float
     """Standard error of one of them against the others."""
-    of_mean: float
-    """Standard error of their mean, from their scatter."""
 
     @property
     def waviness(self) -> float:
@@ -55,15 +48,27 @@ class StripFit:
 
 @dataclass(frozen=True)
 class _Data:
-    """Profiles of the pieces, shape (pieces, rows), with where they are."""
+    """The part of the image around the band."""
 
-    values: Floats
-    sigma: Floats
+    pixels: Floats
+    noise: Floats
+    """Variance of each pixel, from its neighbours along u; shape as `pixels` less one column."""
     v: Floats
     u: Floats
     size: float
+    slope: float
+    """dv/du of the band."""
     share: float
     """Depth of the interface by that of the lamella's bottom."""
+
+
+@dataclass(frozen=True)
+class _Profile:
+    """Mean brightness over w = v - slope u; sigma is the standard error of each."""
+
+    w: Floats
+    values: Floats
+    sigma: Floats
 
 
 def fit_strip(
@@ -73,25 +78,18 @@ def fit_strip(
 
     `share` is the depth of the interface by that of the bottom.
     """
-    from scipy.optimize import least_squares
-
     data = _data(picture, columns, band, share)
-    start, scale, low, high = _start(data, band)
-    found = least_squares(
-        lambda x: _residuals(x * scale, data),
-        start / scale,
-        bounds=(low / scale, high / scale),
-        x_scale="jac",
-        max_nfev=60,
-    )
-    x = found.x * scale
-    if x[5] > BLUR:
-        return f"edges are blurred over {x[5] * 1e9:.0f} nm; focus, or wait until it is steady"
-    covariance = np.linalg.pinv(found.jac.T @ found.jac) * np.outer(scale, scale)
-    worse = max(1.0, float((found.fun[: data.values.size] ** 2).mean()))
-    if worse > BAD**2:
+    found = _fits(_profile(data), band, share)
+    turn = _turn(found[0][0], data)
+    if abs(turn) * float(np.ptp(data.u)) > 0.1 * data.size:
+        data = replace(data, slope=data.slope + turn)
+        found = _fits(_profile(data), band, share)
+    x, _, chi2 = found[0]
+    if chi2 > BAD**2:
         return "the image does not look like a lamella between trenches; look at it"
-    return _result(x, covariance * worse, data)
+    if x[model.BLUR] > BLUR:
+        return f"edges are blurred over {x[model.BLUR] * 1e9:.0f} nm; focus, or wait for rest"
+    return _result(found, data)
 
 
 def _data(picture: BeamPicture, columns: npt.NDArray[np.intp], band: Band, share: float) -> _Data:
@@ -100,103 +98,116 @@ def _data(picture: BeamPicture, columns: npt.NDArray[np.intp], band: Band, share
     turned = abs(band.slope) * float(np.abs(u[columns]).max())
     rows = (v > band.clear_above - MARGIN - turned) & (v < band.clear_below + MARGIN + turned)
     pixels = np.asarray(picture.pixels[rows][:, columns], float)
-    blocks = np.array_split(np.arange(len(columns)), PARTS)
-    values = np.array([pixels[:, block].mean(axis=1) for block in blocks])
-    scatter = np.array(
-        [pixels[:, block].var(axis=1, ddof=1) / len(block) for block in blocks]
-    ).mean(axis=0)
-    at = np.array([u[columns[block]].mean() for block in blocks])
-    floor = max(float(np.median(scatter)) * 0.1, 1e-6)
-    sigma = np.sqrt(np.maximum(scatter, floor))
-    return _Data(values, np.broadcast_to(sigma, values.shape), v[rows], at, size, share)
+    noise = np.diff(pixels, axis=1) ** 2 / 2
+    return _Data(pixels, noise, v[rows], u[columns], size, band.slope, share)
 
 
-NAMES = ("middle", "slope", "top", "left lean", "right lean", "blur", "dark left", "dark right",
-         "bright", "face above", "face below", "edge")  # fmt: skip
-
-
-def _start(data: _Data, band: Band) -> tuple[Floats, Floats, Floats, Floats]:
-    """Return first values, their usual sizes, and bounds; in the order of NAMES."""
-    dark, bright = float(data.values.min(axis=1).mean()), float(data.values.mean(axis=0).max())
-    width = band.bottom - band.top + data.size
-    lean, rise = 40e-9, max(bright - dark, 1.0)
-    start = [(band.top + band.bottom) / 2, band.slope, max(width - lean, 20e-9), lean, lean, 15e-9,
-             dark, dark, bright, FACE[0], FACE[0] * 0.8, 0.05]  # fmt: skip
-    scale = [10e-9, 1e-3, 20e-9, 20e-9, 20e-9, 10e-9, rise, rise, rise, 1.0, 1.0, 1.0]
-    low = [-3e-6, -0.08, 5e-9, 0.0, 0.0, 2e-9, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]
-    high = [3e-6, 0.08, 4e-6, 0.8e-6, 0.8e-6, 0.2e-6, 1e9, 1e9, 1e9, 1.2, 1.2, 2.0]
-    return np.array(start), np.array(scale), np.array(low), np.array(high)
-
-
-def _model(x: Floats, w: Floats, share: float, *, top: Floats | float) -> Floats:
-    """Return the brightness at w, from the band's middle; `top` is the top's width there."""
-    from scipy.special import ndtr
-
-    left, right, blur, dark_left, dark_right, bright, above, below, edge = x[3:12]
-    dark = (dark_left + dark_right) / 2
-    rise = bright - dark
-    total = np.zeros(np.broadcast_shapes(w.shape, np.shape(top)))
-    for sign, lean, level in ((1, left, dark_left), (-1, right, dark_right)):
-        out = -sign * w - top / 2
-        total += (level - dark) * ndtr((out - lean) / blur)
-        edges = [ndtr((depth * lean - out) / blur) for depth in (0.0, share, 1.0)]
-        total += rise * (above * (edges[1] - edges[0]) + below * (edges[2] - edges[1]))
-        total += rise * edge * np.exp(-0.5 * (out / blur) ** 2)
-    inside = ndtr((w + top / 2) / blur) - ndtr((w - top / 2) / blur)
-    return np.asarray(dark + total + rise * inside)
-
-
-def _residuals(x: Floats, data: _Data) -> Floats:
-    w = data.v[None, :] - x[0] - x[1] * data.u[:, None]
-    left = ((data.values - _model(x, w, data.share, top=x[2])) / data.sigma).ravel()
-    priors = [
-        (x[9] - FACE[0]) / FACE[1],
-        (x[10] - 0.8 * FACE[0]) / FACE[1],
-        x[11] / 0.5,
-    ]
-    return np.concatenate([left, priors])
-
-
-def _result(x: Floats, covariance: Floats, data: _Data) -> StripFit:
-    cos = math.cos(math.atan(x[1]))
-    pieces, own = _pieces(x, data)
-    lean = (x[3] + x[4]) * data.share
-
-    def error(*weights: tuple[int, float]) -> float:
-        along = np.zeros(len(x))
-        for index, weight in weights:
-            along[index] = weight
-        return math.sqrt(max(0.0, float(along @ covariance @ along)))
-
-    s = data.share
-    of_mean = float(pieces.std(ddof=1)) / math.sqrt(len(pieces))
-    at_interface = error((2, 1.0), (3, s), (4, s))
-    return StripFit(
-        (float(x[0]), error((0, 1.0))),
-        (float(x[2]) * cos, error((2, 1.0))),
-        (float(x[2] + x[3] + x[4]) * cos, error((2, 1.0), (3, 1.0), (4, 1.0))),
-        (float(x[2] + lean) * cos, math.hypot(at_interface, of_mean)),
-        float(x[5]),
-        (pieces + lean) * cos,
-        own,
-        of_mean,
+def _profile(data: _Data) -> _Profile:
+    """Return the brightness averaged along the band, each pixel used once."""
+    w = data.v[:, None] - data.slope * data.u
+    first = data.v[0] + float(np.abs(data.slope * data.u).max())
+    index = np.floor((w - first) / data.size + 0.5).astype(int)
+    count = int((data.v[-1] - data.v[0] - 2 * (first - data.v[0])) / data.size)
+    inside = (index >= 0) & (index < count)
+    which = index[inside]
+    n = np.maximum(np.bincount(which, minlength=count), 1)
+    at, values = (
+        np.bincount(which, weights=each[inside], minlength=count) / n for each in (w, data.pixels)
     )
+    held = inside[:, 1:]
+    pairs = np.maximum(np.bincount(index[:, 1:][held], minlength=count), 1)
+    variance = np.bincount(index[:, 1:][held], weights=data.noise[held], minlength=count) / pairs
+    full = n > 0.5 * len(data.u)
+    floor = 0.1 * float(np.median(variance[full])) + 1e-6
+    return _Profile(at[full], values[full], np.sqrt(np.maximum(variance, floor) / n)[full])
 
 
-def _pieces(x: Floats, data: _Data) -> tuple[Floats, float]:
-    """Return the width of the top of each piece with the rest of the model held, and its error.
+def _fits(profile: _Profile, band: Band, share: float) -> list[tuple[Floats, Floats, float]]:
+    """Return parameters, their covariance and mean chi² of the minima that fit, best first."""
+    from scipy.optimize import least_squares
 
-    One step of least squares for width and middle of each piece.
+    dark = [float(profile.values[part].mean()) for part in (slice(0, 8), slice(-8, None))]
+    bright = float(np.quantile(profile.values, 0.98))
+    scale = model.sizes(max(bright - sum(dark) / 2, 1.0))
+
+    def off(y: Floats) -> Floats:
+        x = y * scale
+        rest = profile.values - model.brightness(x, profile.w - x[0], share, x[1])
+        return np.concatenate([rest / profile.sigma, model.unusual(x)])
+
+    minima = []
+    for lean, edge in STARTS:
+        width = max(band.bottom - band.top - lean, 20e-9)
+        middle = (band.top + band.bottom) / 2
+        start = [middle, width, lean, lean, 20e-9, *dark, bright, 0.5, 0.4, edge, 15e-9]
+        found = least_squares(
+            off,
+            np.clip(start, model.LOW + 1e-12, model.HIGH) / scale,
+            bounds=(model.LOW / scale, model.HIGH / scale),
+            x_scale="jac",
+            max_nfev=60,
+            ftol=1e-6,
+        )
+        worse = float((found.fun[: len(profile.w)] ** 2).mean())
+        covariance = np.linalg.pinv(found.jac.T @ found.jac) * np.outer(scale, scale)
+        minima.append((2 * found.cost, found.x * scale, covariance * max(1.0, worse), worse))
+    minima.sort(key=lambda each: each[0])
+    limit = minima[0][0] + ALSO * max(1.0, minima[0][3])
+    return [(x, covariance, worse) for cost, x, covariance, worse in minima if cost <= limit]
+
+
+def _turn(x: Floats, data: _Data) -> float:
+    """Return by how much the band is turned further (dv/du), from the middles of its pieces."""
+    _, middles, _, u = _pieces(x, data)
+    return float(np.polyfit(u, middles, 1)[0])
+
+
+def _pieces(x: Floats, data: _Data) -> tuple[Floats, Floats, float, Floats]:
+    """Return width and middle of each piece with the rest held, a width's error, and u.
+
+    One step of least squares.
     """
-    w = data.v[None, :] - x[0] - x[1] * data.u[:, None]
     small = 1e-9
-    base = _model(x, w, data.share, top=x[2])
-    by_top = (_model(x, w, data.share, top=x[2] + small) - base) / small
-    by_place = (_model(x, w - small, data.share, top=x[2]) - base) / small
-    widths, errors = [], []
-    for k, rest in enumerate(data.values - base):
-        slopes = np.stack([by_top[k], by_place[k]], axis=1) / data.sigma[k][:, None]
+    blocks = np.array_split(np.arange(len(data.u)), PARTS)
+    widths, middles, errors = [], [], []
+    for block in blocks:
+        w = data.v - x[0] - data.slope * float(data.u[block].mean())
+        base = model.brightness(x, w, data.share, x[1])
+        by_top = (model.brightness(x, w, data.share, x[1] + small) - base) / small
+        by_place = (model.brightness(x, w - small, data.share, x[1]) - base) / small
+        variance = data.noise[:, block[:-1]].mean(axis=1) + 1e-6
+        sigma = np.sqrt(np.maximum(variance, np.median(variance)) / len(block))
+        slopes = np.stack([by_top, by_place], axis=1) / sigma[:, None]
         inverse = np.linalg.pinv(slopes.T @ slopes)
-        widths.append(x[2] + (inverse @ slopes.T @ (rest / data.sigma[k]))[0])
+        rest = (data.pixels[:, block].mean(axis=1) - base) / sigma
+        by, aside = inverse @ slopes.T @ rest
+        widths.append(x[1] + by)
+        middles.append(aside)
         errors.append(inverse[0, 0])
-    return np.array(widths), math.sqrt(float(np.mean(errors)))
+    at = np.array([data.u[block].mean() for block in blocks])
+    return np.array(widths), np.array(middles), math.sqrt(float(np.mean(errors))), at
+
+
+def _result(found: list[tuple[Floats, Floats, float]], data: _Data) -> StripFit:
+    """Return what the best minimum says; the others widen its errors."""
+    x = found[0][0]
+    cos = math.cos(math.atan(data.slope))
+    lean = (x[model.LEFT] + x[model.RIGHT]) * data.share
+    widths, _, own, _ = _pieces(x, data)
+
+    def value(*weights: float) -> tuple[float, float]:
+        along = np.zeros(len(x))
+        along[: len(weights)] = weights
+        spread = max(abs(float(along @ (other - x))) for other, _, _ in found)
+        error = math.sqrt(max(0.0, float(along @ found[0][1] @ along)))
+        return float(along @ x) * cos, math.hypot(error, spread)
+
+    return StripFit(
+        (float(x[0]), value(1.0)[1]),
+        value(0.0, 1.0),
+        value(0.0, 1.0, 1.0, 1.0),
+        value(0.0, 1.0, data.share, data.share),
+        float(x[model.BLUR]),
+        (widths + lean) * cos,
+        own,
+    )

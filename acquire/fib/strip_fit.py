@@ -16,10 +16,12 @@ Floats = npt.NDArray[np.float64]
 
 MARGIN = 0.3e-6
 """Of the dark trench on each side that is fitted with it, m."""
-STARTS = ((30e-9, 0.1), (5e-9, 0.3), (70e-9, 0.0))
+STARTS = ((30e-9, 0.2), (5e-9, 0.4), (70e-9, 0.05))
 """Leans (m) and edges from which the fit begins: it has more than one minimum."""
 ALSO = 6.0
 """A minimum is kept beside the best one if its chi² is at most so much more."""
+CORRELATED = 1.5
+"""Pieces are not independent: grains reach from one to the next. Ours, to verify."""
 BAD = 8.0
 """Times the noise at which what is left of the fit says that it is not such a band."""
 BLUR = 70e-9
@@ -52,7 +54,7 @@ class _Data:
 
     pixels: Floats
     noise: Floats
-    """Variance of each pixel, from its neighbours along u; shape as `pixels` less one column."""
+    """Variance of each pixel, from its neighbour along u."""
     v: Floats
     u: Floats
     size: float
@@ -98,28 +100,38 @@ def _data(picture: BeamPicture, columns: npt.NDArray[np.intp], band: Band, share
     turned = abs(band.slope) * float(np.abs(u[columns]).max())
     rows = (v > band.clear_above - MARGIN - turned) & (v < band.clear_below + MARGIN + turned)
     pixels = np.asarray(picture.pixels[rows][:, columns], float)
-    noise = np.diff(pixels, axis=1) ** 2 / 2
+    noise = np.diff(pixels, axis=1, prepend=pixels[:, 1:2]) ** 2 / 2
     return _Data(pixels, noise, v[rows], u[columns], size, band.slope, share)
 
 
 def _profile(data: _Data) -> _Profile:
-    """Return the brightness averaged along the band, each pixel used once."""
+    """Return the brightness averaged along the band, each pixel used once.
+
+    Its error is that of counting, or the scatter of the pieces along u where that is larger: grains
+    and curtains are noise too.
+    """
     w = data.v[:, None] - data.slope * data.u
     first = data.v[0] + float(np.abs(data.slope * data.u).max())
-    index = np.floor((w - first) / data.size + 0.5).astype(int)
-    count = int((data.v[-1] - data.v[0] - 2 * (first - data.v[0])) / data.size)
-    inside = (index >= 0) & (index < count)
-    which = index[inside]
-    n = np.maximum(np.bincount(which, minlength=count), 1)
-    at, values = (
-        np.bincount(which, weights=each[inside], minlength=count) / n for each in (w, data.pixels)
+    count = int((data.v[-1] - 2 * first + data.v[0]) / data.size)
+    index = np.clip(np.floor((w - first) / data.size + 0.5), -1, count).astype(int) + 1
+    part = np.arange(len(data.u)) * PARTS // len(data.u)
+    which = (index + (count + 2) * part).ravel()
+
+    def summed(values: Floats) -> Floats:
+        whole = np.bincount(which, weights=values.ravel(), minlength=(count + 2) * PARTS)
+        return np.asarray(whole.reshape(PARTS, count + 2)[:, 1:-1])
+
+    n, total = summed(np.ones_like(w)), summed(data.pixels)
+    full = (n > 0).all(axis=0)
+    n, total, variance, at = (each[:, full] for each in (n, total, summed(data.noise), summed(w)))
+    number = n.sum(axis=0)
+    counting = variance.sum(axis=0) / number**2
+    scatter = CORRELATED * (total / n).var(axis=0, ddof=1) / PARTS
+    smooth = np.convolve(np.pad(np.maximum(counting, scatter), 1, "edge"), np.ones(3) / 3, "valid")
+    floor = 0.1 * float(np.median(smooth)) + 1e-6
+    return _Profile(
+        at.sum(axis=0) / number, total.sum(axis=0) / number, np.sqrt(np.maximum(smooth, floor))
     )
-    held = inside[:, 1:]
-    pairs = np.maximum(np.bincount(index[:, 1:][held], minlength=count), 1)
-    variance = np.bincount(index[:, 1:][held], weights=data.noise[held], minlength=count) / pairs
-    full = n > 0.5 * len(data.u)
-    floor = 0.1 * float(np.median(variance[full])) + 1e-6
-    return _Profile(at[full], values[full], np.sqrt(np.maximum(variance, floor) / n)[full])
 
 
 def _fits(profile: _Profile, band: Band, share: float) -> list[tuple[Floats, Floats, float]]:
@@ -139,7 +151,7 @@ def _fits(profile: _Profile, band: Band, share: float) -> list[tuple[Floats, Flo
     for lean, edge in STARTS:
         width = max(band.bottom - band.top - lean, 20e-9)
         middle = (band.top + band.bottom) / 2
-        start = [middle, width, lean, lean, 20e-9, *dark, bright, 0.5, 0.4, edge, 15e-9]
+        start = [middle, width, lean, lean, 20e-9, *dark, bright, 1.0, 0.6, edge, 20e-9]
         found = least_squares(
             off,
             np.clip(start, model.LOW + 1e-12, model.HIGH) / scale,
@@ -175,7 +187,7 @@ def _pieces(x: Floats, data: _Data) -> tuple[Floats, Floats, float, Floats]:
         base = model.brightness(x, w, data.share, x[1])
         by_top = (model.brightness(x, w, data.share, x[1] + small) - base) / small
         by_place = (model.brightness(x, w - small, data.share, x[1]) - base) / small
-        variance = data.noise[:, block[:-1]].mean(axis=1) + 1e-6
+        variance = data.noise[:, block].mean(axis=1) + 1e-6
         sigma = np.sqrt(np.maximum(variance, np.median(variance)) / len(block))
         slopes = np.stack([by_top, by_place], axis=1) / sigma[:, None]
         inverse = np.linalg.pinv(slopes.T @ slopes)

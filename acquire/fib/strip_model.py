@@ -23,14 +23,15 @@ HIGH = np.array([3e-6, 4e-6, 0.8e-6, 0.8e-6, 0.2e-6, 1e9, 1e9, 1e9, 1.2, 1.2, 2.
 USUAL = {
     2: (35e-9, 40e-9),
     3: (35e-9, 40e-9),
-    8: (0.5, 0.2),
-    9: (0.4, 0.2),
-    10: (0.0, 0.4),
-    11: (15e-9, 8e-9),
+    8: (1.15, 0.25),
+    9: (0.65, 0.3),
+    10: (0.2, 0.25),
+    11: (20e-9, 10e-9),
 }
 """What is usual of a parameter (by its place in NAMES) and how far it may be off: faces lean by 0
-to 1 deg (taper less over-tilt [lit]) and are half as bright as the top; edges are brighter over the
-escape depth of secondary electrons, 5 to 25 nm [lit]. Ours, to verify."""
+to 1 deg (taper less over-tilt [lit]); above the interface a face is of the top's material and,
+being steep, somewhat brighter (yield about 1/cos [lit]) or shaded; below it is another material;
+edges are brighter over the escape depth and the ions' range, 10 to 40 nm [lit]. Ours, to verify."""
 SHARP = (18e-9, 0.6)
 """Usual blur (standard deviation, m), and by how much its logarithm may be off. Ours, to verify."""
 
@@ -60,7 +61,9 @@ def brightness(x: Floats, w: Floats, share: float, top: float) -> Floats:
         total += (level - dark) * ndtr((out - lean) / blur)
         parts = [ndtr((depth * lean - out) / blur) for depth in (0.0, share, 1.0)]
         total += rise * (above * (parts[1] - parts[0]) + below * (parts[2] - parts[1]))
-        total += rise * edge * _fading(-out, escape, blur)
+        rim = _fading(-out, escape, blur)
+        rim = rim - math.exp(-top / escape) * _fading(-out - top, escape, blur)
+        total += rise * edge * rim
     return np.asarray(total)
 
 

@@ -51,13 +51,15 @@ class Drawn:
     field: float = 4e-6
     counts: float = 400.0
     contrast: float = 1.0
-    faces: tuple[float, float] = (1.2, 0.6)
+    faces: tuple[float, float] = (0.8, 0.5)
     """Brightness of the faces above and below the interface, top 1 and trench 0."""
     share: float = 1 / 3
     """Depth of the interface by that of the bottom."""
     edge: float = 0.2
     """By how much the top is brighter at its edges, fading over `rim`."""
     rim: float = 20e-9
+    sharp_rim: bool = False
+    """The rim is as bright all over twice `rim`, and ends there."""
     blur: float = 12e-9
     pixels: int = 512
     seed: int = 0
@@ -77,6 +79,7 @@ class Drawn:
         shape = np.where(out < lean, self.faces[1], 0.0)
         shape = np.where(out < lean * self.share, self.faces[0], shape)
         near = np.exp(np.minimum(out, 0.0) / self.rim)
+        near = (out > -2 * self.rim) * 1.0 if self.sharp_rim else near
         shape = np.where(out <= 0, 1.0 + self.edge * near, shape)
         value = dark + (1 - dark) * shape
         size = self.field / n

@@ -10,6 +10,7 @@ from acquire.fib.cooling import cool, still_cold
 from acquire.fib.cutting import clean, trench, undercut
 from acquire.fib.joining import facts_before
 from acquire.fib.landing import land, release, weld_grid
+from acquire.fib.lift_out_data import BEGUN, ENDED
 from acquire.fib.result import result, species
 from acquire.fib.session import Session
 from acquire.fib.surveying import survey
@@ -55,9 +56,11 @@ def lift_out(step: LiftOut, fib: Fib, cryo: Cryo, run: Run) -> dict[str, Any]:
     for index, name in enumerate(step.stages):
         session.stage = name
         run.progress(index, len(step.stages), name)
+        run.decide(f"stage {name}", BEGUN)
         if name != "cool":
             still_cold(session)
         _stage(session, name)
+        run.decide(f"stage {name}", ENDED)
     return result(session, begun, run.do(cryo.status))
 
 

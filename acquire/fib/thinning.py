@@ -96,7 +96,8 @@ def slice_off(
             ),
         )
 
-    mill(session, purpose, settings, charge, pattern, thin_view(session), _place)
+    view, aside = thin_view(session), -sign * learned
+    mill(session, purpose, settings, charge, pattern, view, _place, aside)
     strip = measure(session)
     error = before - thick - strip.at_interface.value
     error = max(-LEARNED_MOST, min(LEARNED_MOST, error))

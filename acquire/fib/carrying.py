@@ -119,7 +119,7 @@ def _near(session: Session, x: float, y: float, z: float) -> None:
 
 def _touch(session: Session, view: BeamImage) -> bool:
     """Step towards the lamella, looking at every step; return whether it was seen to touch."""
-    step, run, at = session.step, session.run, session.places
+    step, at = session.step, session.places
     watch = ContactWatch(step.contact.brighter)
     half = step.lamella.length / 2
     box = (at.u - half + 1e-6, at.u + half - 1e-6, at.v - at.half, at.v + at.half)

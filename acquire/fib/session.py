@@ -96,7 +96,8 @@ class Session:
 
     def decide(self, name: str, value: T) -> T:
         """Journal a value that steers the procedure, as plain Python numbers."""
-        return self.run.decide(name, _plain(value))
+        plain: T = self.run.decide(name, _plain(value))
+        return plain
 
     # -- asking -------------------------------------------------------------------------------
 

@@ -127,7 +127,7 @@ def thin(session: Session) -> None:
 
 def polish(session: Session) -> None:
     """Take slices off until the thickness is surely below what is asked."""
-    step, run = session.step, session.run
+    step = session.step
     settings, target = step.polish, step.target
     front = True
     strip = measure(session)

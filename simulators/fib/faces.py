@@ -111,7 +111,7 @@ def take(solid: Solid, to: Edges, aim: Goal, charge: float, rates: Floats) -> Fl
     """Mill from the top down with `charge` (C/m²) at net rates (m³/C) by depth, shape (NZ,).
 
     The cell that is being milled keeps how far it is in its faces. What is gone of it is measured
-    against the widest cell below, so that the charge that falls beside what is left of it is lost to it.
+    against the widest cell below: the charge that falls beside what is left of it is lost to it.
 
     Returns:
         The thickness taken off each cell, cut shares already counted, m, shape (x, NZ).

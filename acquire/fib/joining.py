@@ -10,17 +10,15 @@ from typing import Any
 from acquire.fib.aligning import mill
 from acquire.fib.bridge import bridged_share
 from acquire.fib.charge import charge_for
-from acquire.fib.cutting import OPEN, SHADED, in_electrons
+from acquire.fib.cutting import OPEN, SHADED, in_electrons, joint_view
 from acquire.fib.end_points import raise_flag
 from acquire.fib.joint import Gap, joint_gap
 from acquire.fib.measured import Measured
 from acquire.fib.session import Session
 from drivers.fib import BeamPicture, Purpose
-from protocols.fib import Array, BeamImage, Rectangle
+from protocols.fib import Array, Rectangle
 from protocols.lift_out import STAGES, Sever, StageName, Weld
 
-ROOM = 3e-6
-"""Beyond both ends of the lamella that an image of a joint shows, m."""
 REACH = 1.2e-6
 """How far on each side of a joint its two bodies are looked for, m."""
 
@@ -42,13 +40,6 @@ class Joint:
     """Down from there, as the electron beam sees it."""
     face: float
     """y of the face that the electron beam sees."""
-
-
-def joint_view(session: Session) -> BeamImage:
-    """Return the near view, wide enough for both ends of the lamella."""
-    near = session.step.views.near
-    field = max(near.field, session.step.lamella.length + 2 * ROOM)
-    return near.model_copy(update={"field": field})
 
 
 def gaps(session: Session, joint: Joint) -> tuple[Gap, Gap]:

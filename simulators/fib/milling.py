@@ -28,8 +28,9 @@ from simulators.fib.sputter import REDEPOSIT, TrueRates, curtain, enhancement, r
 
 TILTED = math.radians(20)
 """A beam further from the normal mills the faces that it sees, not the top."""
-STEP = 0.1e-6
-"""Depth over which the captured share is taken as constant, m."""
+STEP, STEP_CLEANING = 0.1e-6, 1e-6
+"""Depth over which the captured share is taken as constant, m; a cleaning cross-section's share is
+small."""
 TAPER, TAPER_SCATTER = math.radians(1.5), math.radians(0.3)
 """Natural slope of a milled face; 1 to 2 deg are compensated in practice [lit]."""
 ON_FACES = 0.1
@@ -153,7 +154,8 @@ class Mill:
         steep = math.cos(beam.angle)
         flat = (box[0], box[1], box[2] / steep, box[3] / steep)
         fastest = float(self._through.cells.max())
-        steps = max(1, math.ceil((piece.after - piece.before) * fastest / STEP))
+        fine = STEP_CLEANING if _towards(piece) else STEP
+        steps = max(1, math.ceil((piece.after - piece.before) * fastest / fine))
         charge = (piece.after - piece.before) / steps
         to = faces.edges(
             flat,

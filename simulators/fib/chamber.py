@@ -21,7 +21,7 @@ from simulators.fib.faults import (
     at,
 )
 from simulators.fib.fib_world import Event, FibWorld
-from simulators.fib.holding import carry, end_of
+from simulators.fib.holding import carried_end, carry
 from simulators.fib.material_stack import Stack
 from simulators.fib.motion import (
     NEEDLE,
@@ -102,7 +102,7 @@ class Chamber:
             world.put("weld_from", self.weld_from)
             world.put("ice_at", self._ice_at)
             world.put("bonds", _BONDS.dump_python(solid.bonds, mode="json"))
-            world.put("body", [solid.held, solid.moved, solid.rolled, solid.ice, solid.end])
+            world.put("body", [solid.held, solid.moved, solid.rolled, solid.ice])
             world.keep({name: getattr(solid, name) for name in ARRAYS} | self.kept_too())
             for event in events:
                 world.record(event)
@@ -182,7 +182,7 @@ class Chamber:
         """Return where a lamella is whose needle's tip is there, as `Solid.moved` counts it."""
         to = tip - np.asarray(self.grip)
         if self.place == "grid":
-            to[0] += self.solid.end
+            to[0] += carried_end(self.solid)
         return triple(to)
 
     def meet(self) -> list[Event]:
@@ -235,7 +235,6 @@ class Chamber:
             solid.held = "bulk"
             return [Event("lamella", t, note="it sticks in its trench, the weld tore")]
         if first:
-            solid.end = end_of(solid, -1)
             carry(solid, self.specimen.upper_face(self.settings.interface))
         falls = at(self.faults, LamellaFalls, t) is not None
         if falls or at(self.faults, WeldBreaks, t):
@@ -279,7 +278,7 @@ def solid_in(arrays: Mapping[str, Floats], state: Mapping[str, Any]) -> Solid:
             setattr(solid, name, arrays[name])
     solid.bonds = _BONDS.validate_python(state["bonds"] or [])
     if state["body"] is not None:
-        held, moved, rolled, ice, end = state["body"]
+        held, moved, rolled, ice = state["body"]
         solid.held, solid.moved = _HELD.validate_python(held), _TRIPLE.validate_python(moved)
-        solid.rolled, solid.ice, solid.end = float(rolled), float(ice), float(end)
+        solid.rolled, solid.ice = float(rolled), float(ice)
     return solid

@@ -12,6 +12,7 @@ from pydantic import TypeAdapter
 
 from drivers.fib import Geometry, StagePosition
 from simulators.fib.beams import Pointing, pressure
+from simulators.fib.beginning import begin
 from simulators.fib.faults import (
     ContactMissed,
     LamellaFalls,
@@ -67,13 +68,15 @@ class Chamber:
         if world.get("specimen") is None:
             world.put("specimen", load_specimen(settings.specimen).model_dump(mode="json"))
         self.specimen = Specimen.model_validate(world.get("specimen"))
+        self.interface = self.specimen.upper_face(settings.interface)
+        """Depth of the interface that the lamella is for, m."""
         self.stack = Stack(self.specimen)
         self.geometry = Geometry(settings.column_angle)
         self.motion = Motion(world.seed, settings)
         self.pointing = Pointing(settings, world.seed)
         place = settings.site
-        begin = Stage(StagePosition(place.x, place.y, place.z, place.r, 0.0))
-        self.stage = STAGE.validate_python(world.get("stage") or begin)
+        at_first = Stage(StagePosition(place.x, place.y, place.z, place.r, 0.0))
+        self.stage = STAGE.validate_python(world.get("stage") or at_first)
         self.needle = NEEDLE.validate_python(world.get("needle") or Needle())
         self.grip = _GRIP.validate_python(world.get("grip"))
         """Place of the tip in the lamella's frame while both are welded, m."""
@@ -89,6 +92,8 @@ class Chamber:
         self._ice_at = float(world.get("ice_at") or 0.0)
         self.solid = solid_in(world.arrays, {name: world.get(name) for name in ("bonds", "body")})
         if not world.arrays:
+            world.put("interface", self.interface)
+            begin(self)
             self.save()
 
     def save(self, *events: Event) -> None:
@@ -235,7 +240,7 @@ class Chamber:
             solid.held = "bulk"
             return [Event("lamella", t, note="it sticks in its trench, the weld tore")]
         if first:
-            carry(solid, self.specimen.upper_face(self.settings.interface))
+            carry(solid, self.interface)
         falls = at(self.faults, LamellaFalls, t) is not None
         if falls or at(self.faults, WeldBreaks, t):
             self.lose()

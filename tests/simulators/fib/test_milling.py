@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from protocols.fib import Rectangle
+from protocols.fib import CleaningCrossSection, Rectangle
 from protocols.milling_rates import rates
 from simulators.draws import generator
 from simulators.fib.account import OUTSIDE
@@ -108,7 +108,7 @@ def test_a_natural_taper_makes_the_lamella_thicker_below_and_tilting_undoes_it()
 
 def test_a_cut_is_wider_by_the_beams_tail() -> None:
     assert spot(100e-12) == pytest.approx(20e-9)
-    assert recession(100e-12, 1.0) == 0.0
+    assert recession(100e-12, np.array([0.5, 1.0])).max() == 0.0
     little, much = at("thin"), at("thin")
     little.do(cleaning(0.4e-6, 0.4e-6, 40e-9), place="grid")
     much.do(cleaning(0.4e-6, 0.4e-6, 400e-9), place="grid")
@@ -188,6 +188,26 @@ def test_what_is_milled_escapes_or_lands_and_the_solid_agrees() -> None:
     gone[-1] -= account.deposited.sum()
     assert np.abs(before - site.inventory - gone).max() < 1e-9 * whole
     assert account.deposited.sum() > 0.001 * whole
+
+
+def test_cleaning_takes_off_the_film_that_the_trench_left() -> None:
+    site = Site(Solid())
+    site.do(trench(10_000e-9), slices=100)
+    left = site.solid.film_front[NX // 2, ROW]
+    assert left > 5e-9
+    pattern = CleaningCrossSection(x=0, y=1.0e-6, width=14e-6, height=0.5e-6, scan="bottom_to_top")
+    site.do(replace(cleaning(0, 1, 300e-9), patterns=(pattern,)))
+    assert site.solid.film_front[NX // 2, ROW] < 0.3 * left
+    assert site.solid.fill.max() > 0.0  # on the trench's floor
+
+
+def test_a_cut_over_the_joint_mills_the_bond() -> None:
+    site = at("release")
+    needle = site.solid.bonds[0]
+    filled, before = needle.filled, site.inventory
+    site.do(sever(x=0.3e-6 + 12e-6, charge=2e-9), place="grid")
+    assert 0.0 < needle.filled < filled
+    assert (before - site.inventory)[-1] == pytest.approx(site.account.milled[-1], rel=1e-6)
 
 
 def test_it_is_the_same_on_the_grid() -> None:

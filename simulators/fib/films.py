@@ -87,7 +87,7 @@ def wipe(solid: Solid, to: Edges, aim: Goal, depth: float) -> float:
     """
     folds = WIPED_CLEANING if to.towards is not None else WIPED
     keep = math.exp(-depth * folds)
-    holes = solid.front[to.cells] <= solid.back[to.cells]
+    holes = (solid.front[to.cells] <= solid.back[to.cells]) | (solid.cut[to.cells] >= 1)
     gone = 0.0
     for film, there in (
         (solid.film_front[to.cells], faces.touched(solid, to, aim, "front")),

@@ -8,12 +8,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from drivers.fib import Milling
 from protocols.fib import CleaningCrossSection, Rectangle
 from protocols.milling_rates import rates
 from simulators.draws import generator
 from simulators.fib.account import OUTSIDE
 from simulators.fib.holding import lamella, present, what_holds
-from simulators.fib.solid import HALF, NX, Solid, band_x
+from simulators.fib.solid import DZ, HALF, NX, Solid, band_x
 from simulators.fib.sputter import draw_rates, enhancement, recession, spot
 from tests.simulators.fib.sites import (
     INTERFACE,
@@ -164,6 +165,17 @@ def test_severing_goes_down_from_the_top() -> None:
     assert what_holds(site.solid, INTERFACE) == "bulk"
     site.do(sever())
     assert what_holds(site.solid, INTERFACE) == "needle"
+
+
+def test_an_ion_image_takes_a_little_off_the_top_and_nothing_off_the_faces() -> None:
+    site = at("thin")
+    field = Rectangle(x=6.3e-6, y=0, width=12e-6, height=12e-6)
+    site.do(Milling("thin", (field,), 1e-11, 30e3, 60 * 12e-6**2), place="grid")
+    middle = NX // 2
+    gone = 1 - site.solid.thickness[middle, 0] / site.thickness(1)
+    assert gone == pytest.approx(60 * site.rates["Li"] / DZ, rel=0.1)
+    assert site.solid.front[middle, 0] == at("thin").solid.front[middle, 0]
+    assert site.thickness() == at("thin").thickness()
 
 
 def test_a_pattern_lands_beside_its_place_by_the_offset() -> None:

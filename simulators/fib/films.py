@@ -19,7 +19,7 @@ THINNEST = 1e-12
 """A film thinner than this is none, m."""
 SPLASH = 2e-6
 """Width of the trench's floor on which atoms from a face fall, m; ours."""
-BESIDE = 2
+BESIDE = 4
 """Cells on each side of a cut across the lamella on which atoms land; ours."""
 
 
@@ -59,7 +59,8 @@ def landing(solid: Solid, to: Edges, aim: Goal, deep: float, at_site: bool) -> L
             slice(max(0, to.cells.start - BESIDE), to.cells.start),
             slice(to.cells.stop, min(NX, to.cells.stop + BESIDE)),
         ]
-        return Landing(tuple((solid.film_front[s], there[s] & near) for s in sides), None)
+        both = (solid.film_front, solid.film_back)
+        return Landing(tuple((film[s], there[s] & near) for s in sides for film in both), None)
     thick = solid.front[to.cells] > solid.back[to.cells]
     films = (
         (solid.film_front[to.cells], aim.from_front & ~aim.crossing & near & thick),

@@ -41,7 +41,10 @@ class TrueRates:
         """
         if material not in self.of:
             near = closest(material, list(self.of)) or f"; known: {', '.join(self.of)}"
-            raise InputError(f"no milling rate is known for {material!r}{near}")
+            raise InputError(
+                f"no milling rate is known for {material!r}{near}. Use a specimen of other "
+                "materials, or add its rate, with a source, to protocols/milling_rates.py"
+            )
         return self.of[material]
 
 

@@ -212,6 +212,15 @@ def test_the_grains_of_a_lamella_move_with_it() -> None:
     assert np.corrcoef(lamella.ravel(), moved.ravel())[0, 1] > 0.3
 
 
+def test_pits_are_dark_and_a_worn_surface_is_not() -> None:
+    solid = trenched()
+    whole = mean(picture(Scene(solid, STACK)), WIDE, 0, 0)
+    solid.cut[:, 0] = 0.6
+    assert mean(picture(Scene(solid, STACK)), WIDE, 0, 0) == pytest.approx(whole, rel=0.05)
+    solid.cut[:, :20] = 0.6
+    assert mean(picture(Scene(solid, STACK)), WIDE, 0, 0) < 0.7 * whole
+
+
 def test_looking_changes_nothing() -> None:
     solid = trenched(0.5e-6)
     before = solid.front.copy(), solid.cut.copy(), solid.floor.copy()

@@ -8,7 +8,6 @@ material, brighter at edges, darker where little of the sky is open; counts are 
 from __future__ import annotations
 
 import math
-from copy import copy
 from dataclasses import replace
 
 import numpy as np
@@ -79,7 +78,8 @@ def brightness(
     """Return what is seen without blur and noise, against tungsten, shape (pixels, pixels)."""
     size = settings.field / settings.pixels
     du, dv = scene.shift
-    solid, needle = scene.solid, scene.needle
+    solid = scene.solid if scene.place != "elsewhere" else Solid()
+    needle = scene.needle
     flipped = angle < 0
     if flipped:
         solid, dv = mirrored(solid), -dv
@@ -111,7 +111,7 @@ class Drawing:
         self.finer = FINER if raster.size * raster.pixels < FINE_FIELD else 1
         self.maker = Maker(
             solid,
-            lamella_cells(scene.solid),
+            lamella_cells(solid),
             shades,
             look,
             scene.in_contact,
@@ -122,27 +122,18 @@ class Drawing:
 
     def all(self) -> Shown:
         """Return everything but the needle."""
-        solid, place = self.solid, self.scene.place
+        solid = self.solid
         carried = solid.held in ("needle", "needle and grid")
-        if place == "site":
-            here = solid.held == "bulk"
-            seen = self._dressed(self._site(here))
-            if here:
-                return self._bonds(0.0, seen)
-            return self._lamella(solid.moved[0], seen) if carried else seen
-        if place == "grid":
+        if self.scene.place == "grid":
             seen = self._dressed(self._block(self.maker.post())).over(self._nothing())
             if carried or solid.held == "grid":
                 return self._lamella(solid.moved[0] - end_of(solid, -1), seen)
             return seen
-        return self._elsewhere()
-
-    def _elsewhere(self) -> Shown:
-        whole = Solid()
-        maker = replace(self.maker, solid=whole, lamella=np.zeros_like(self.maker.lamella))
-        bare = copy(self)
-        bare.solid, bare.maker = whole, maker
-        return bare._dressed(bare._site(True))
+        here = solid.held == "bulk"
+        seen = self._dressed(self._site(here))
+        if here:
+            return self._bonds(0.0, seen)
+        return self._lamella(solid.moved[0], seen) if carried else seen
 
     def _site(self, lamella_there: bool) -> Layer:
         solid, raster = self.solid, self.raster

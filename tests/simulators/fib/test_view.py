@@ -221,6 +221,14 @@ def test_pits_are_dark_and_a_worn_surface_is_not() -> None:
     assert mean(picture(Scene(solid, STACK)), WIDE, 0, 0) < 0.7 * whole
 
 
+def test_elsewhere_is_film_as_it_was() -> None:
+    image = picture(Scene(trenched(), STACK, "elsewhere", needle=(8e-6, 0, 5e-6)))
+    assert mean(image, WIDE, 0, 6e-6, 2e-6) == pytest.approx(
+        mean(image, WIDE, -15e-6, 0, 2e-6), rel=0.1
+    )
+    assert mean(image, WIDE, 15e-6, 0) > 1.3 * mean(image, WIDE, -15e-6, 0, 2e-6)
+
+
 def test_looking_changes_nothing() -> None:
     solid = trenched(0.5e-6)
     before = solid.front.copy(), solid.cut.copy(), solid.floor.copy()

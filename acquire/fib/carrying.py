@@ -6,7 +6,7 @@ import math
 
 from acquire.fib.aligning import locate, stand_still
 from acquire.fib.contact import ContactWatch
-from acquire.fib.cutting import SHADED, joint_view
+from acquire.fib.cutting import joint_view
 from acquire.fib.edges import falling_edge
 from acquire.fib.end_points import raise_flag
 from acquire.fib.height import Place, place_from
@@ -38,6 +38,9 @@ LOOKED_AT = 2e-6
 """Longest step of the lift after which the lamella is looked for, m."""
 SLOW_BELOW = 2e-6
 """Height of the tip below which it is raised in near steps, m."""
+TIP, CORE = 0.3e-6, 0.9
+"""Half the width of the tip (m) that is left out where the lamella's end is looked for, and the
+share of its thickness in which it is."""
 TALL = 2e-6
 """Of the needle's joint, m: what the tip covers of the lamella's end; ours, to verify."""
 
@@ -170,16 +173,21 @@ def _gap(session: Session, frames: int) -> tuple[OpenJoint, tuple[Measured, ...]
     """Return the gap between the lamella's right end and the tip, and what was measured of it."""
     at, view = session.places, joint_view(session)
     ion, electron = session.ion(view, frames), session.electron(view, frames)
+    tip = needle_tip(ion)
+    above, below = (
+        tip.v.value - TIP - (at.v - CORE * at.half),
+        (at.v + CORE * at.half - tip.v.value - TIP),
+    )
+    side = at.v - CORE * at.half + above / 2 if above > below else at.v + CORE * at.half - below / 2
     end = falling_edge(
         ion,
         u=at.u + session.step.lamella.length / 2,
-        v=at.v,
+        v=side,
         reach=0.8e-6,
-        width=SHADED * 2 * at.half,
+        width=max(above, below),
         along="u",
     )
-    tip = needle_tip(ion).u
-    return OpenJoint(end.value, max(tip.value, end.value), ion, electron), (end, tip)
+    return OpenJoint(end.value, max(tip.u.value, end.value), ion, electron), (end, tip.u)
 
 
 def sever(session: Session) -> None:

@@ -17,8 +17,6 @@ from drivers.fib import BeamPicture, seen
 from protocols.fib import CleaningCrossSection, Pattern, Rectangle
 from protocols.lift_out import Cut
 
-ENOUGH = 0.9
-"""Share of the trench's depth at which it is deep enough: the undercut is seen from there on."""
 OPEN = 0.1
 """Most of a slit's length that may look closed while it is through: noise and stray edges."""
 SHADED = 0.7
@@ -49,7 +47,11 @@ def open_charge(session: Session, settings: Cut, width: float, thick: float, dep
 
 
 def trench(session: Session) -> None:
-    """Mill a trench on either side until its floor is seen deep enough."""
+    """Mill a trench on either side until the lamella stands between them in both images.
+
+    How deep they are is not seen: the trench's near wall hides its floor from the electron beam.
+    That they reach below the undercut is seen there.
+    """
     step = session.step
     settings, lamella = step.trench, step.lamella
     width = lamella.length + settings.extra
@@ -58,14 +60,14 @@ def trench(session: Session) -> None:
         both = 2 * charge(session, settings, width, settings.height, settings.depth, more)
         mill(session, "trench", settings, both, lambda *_: _trenches(session), step.views.wide)
         session.places.half = lamella.thickness / 2 + settings.leave
-        locate(session, session.ion(step.views.wide))
-        deep = front_face(session).bottom
-        told = session.run.decide("trench depth", deep.value)
-        session.found["trench_depth_m"] = told
-        if told >= ENOUGH * settings.depth:
+        picture = session.ion(step.views.wide)
+        stands = strip_in(session, picture).middle.known
+        if session.run.decide("lamella stands", stands):
+            locate(session, picture)
+            session.found["face_steps_m"] = [s.depth.value for s in front_face(session).steps]
             return
-        more = max(0.1, 1.2 * (1 - told / settings.depth))
-    session.ask(f"the trench is {told * 1e6:.2g} um deep, {settings.depth * 1e6:.2g} um were asked")
+        more = AFRESH
+    session.ask("the lamella is not seen to stand between two dark trenches")
 
 
 def _trenches(session: Session) -> tuple[Pattern, ...]:
@@ -89,7 +91,7 @@ def in_electrons(session: Session, x: float, y: float, z: float) -> tuple[float,
 
 
 def front_face(session: Session) -> Face:
-    """Look at the front face with the electron beam: its layers and where it ends."""
+    """Look at the front face with the electron beam: its layers."""
     step = session.step
     u, top = in_electrons(session, 0.0, session.places.half, 0.0)
 
@@ -97,7 +99,7 @@ def front_face(session: Session) -> Face:
         picture = session.electron(step.views.wide, frames)
         return layers_on_face(picture, v_top=top, u=u, width=step.lamella.kept)
 
-    return session.known("the front face", look, lambda face: (face.bottom,))
+    return session.known("the front face", look, lambda face: (face.top,))
 
 
 # -- undercut -----------------------------------------------------------------------------------

@@ -72,7 +72,7 @@ def locate(session: Session, picture: BeamPicture) -> None:
         v = v.moved(places.reference_v)
     u = moved.u.moved(places.reference_u)
     known = (u.value if u.known else places.u, v.value if v.known else places.v)
-    places.u, places.v = session.run.decide("lamella at", known)
+    places.u, places.v = session.decide("lamella at", known)
     remember(session, picture)
 
 
@@ -107,7 +107,7 @@ def mill(
     show the lamella: the interlocks keep them off its middle as they land.
     """
     step, run = session.step, session.run
-    parts = run.decide("parts", max(1, math.ceil(charge / settings.current / LONGEST - 1e-9)))
+    parts = session.decide("parts", max(1, math.ceil(charge / settings.current / LONGEST - 1e-9)))
     for part in range(parts):
         place(session, stand_still(session, view))
         job = Milling(

@@ -152,12 +152,12 @@ def weld_joint(
         settings.depth,
         settings.overdose,
     )
-    charge = session.run.decide("charge", one * array.count * settings.passes)
+    charge = session.decide("charge", one * array.count * settings.passes)
     for tries in range(1, settings.tries + 1):
         fresh = partial(_fresh, session, array, inwards, tries - 1)
         mill(session, "weld", settings, charge, fresh, joint_view(session))
         area = bridged_area(session, joint, before)
-        if session.run.decide("bridged", area.value >= settings.area_min):
+        if session.decide("bridged", area.value >= settings.area_min):
             break
     verified = area.value >= settings.area_min
     _keep_weld(session, joint, area, before.right - before.left, tries, verified, stage)
@@ -215,7 +215,7 @@ def cut_through(
             depth,
             settings.overdose,
         )
-        charge = session.run.decide("charge", one * times)
+        charge = session.decide("charge", one * times)
         mill(
             session,
             purpose,
@@ -229,7 +229,7 @@ def cut_through(
         through = (
             width >= settings.gap_min and above.closed.value <= OPEN and front.closed.value <= OPEN
         )
-        if session.run.decide(f"{purpose} through", through):
+        if session.decide(f"{purpose} through", through):
             return width
         times = 0.5
     return None

@@ -16,10 +16,9 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from typing import Any, get_args
 
-from simulators.fib.faults import FibFault
-
 from protocols.lift_out import StageName
 from simulators.faults import Scheduled
+from simulators.fib.faults import FibFault
 from tests.campaigns.fib_runs import Ended, lift_out, settings_of
 
 Moments = tuple[StageName, StageName, StageName]

@@ -13,8 +13,6 @@ from pathlib import Path
 from typing import Any
 
 from simulators.fib.scoring import Score, score
-from simulators.fib.settings import WORST, SimFibSettings
-from simulators.fib.truth import Truth, truth
 
 from acquire.check import plan
 from acquire.launch import begin_run
@@ -26,6 +24,8 @@ from drivers.lab import Chosen, Lab, NoSettings
 from protocols.lift_out import ION_CHARGE, ION_DOSE, LiftOut
 from protocols.loader import load_protocol
 from simulators.fib import cryostat, microscope
+from simulators.fib.settings import WORST, SimFibSettings
+from simulators.fib.truth import Truth, truth
 from tests.campaigns.scan import desk
 
 PROTOCOL = "joule2020/lift-out"

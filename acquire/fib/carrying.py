@@ -6,11 +6,11 @@ import math
 
 from acquire.fib.aligning import locate, stand_still
 from acquire.fib.contact import ContactWatch
-from acquire.fib.cutting import SHADED
+from acquire.fib.cutting import SHADED, joint_view
 from acquire.fib.edges import falling_edge
 from acquire.fib.end_points import raise_flag
 from acquire.fib.height import Place, place_from
-from acquire.fib.joining import Joint, OpenJoint, cut_through, joint_view, weld_joint
+from acquire.fib.joining import Joint, OpenJoint, cut_through, weld_joint
 from acquire.fib.measured import Measured
 from acquire.fib.needle import needle_tip
 from acquire.fib.session import Session

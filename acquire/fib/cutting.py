@@ -14,7 +14,7 @@ from acquire.fib.measured import Measured
 from acquire.fib.session import Session
 from acquire.fib.surveying import to_milling_tilt
 from drivers.fib import BeamPicture, seen
-from protocols.fib import CleaningCrossSection, Pattern, Rectangle
+from protocols.fib import BeamImage, CleaningCrossSection, Pattern, Rectangle
 from protocols.lift_out import Cut
 
 OPEN = 0.35
@@ -22,6 +22,11 @@ OPEN = 0.35
 quite dark. What is not cut through looks closed all along. Ours, to verify."""
 SHADED = 0.7
 """Share of a cut's length over which it is looked for; its ends lie beside other edges."""
+CAREFULLY = 8
+"""Times the frames of a near image in which the electrolyte is looked for: its contrast to the
+metal is a tenth."""
+ROOM = 3e-6
+"""Beyond both ends of the lamella that an image of a joint shows, m."""
 TILTED_REACH = 1.6e-6
 """How far the lamella's top is looked for after the tilt: the tilt axis is a micrometre off, m."""
 AFRESH = 0.5
@@ -42,6 +47,13 @@ def open_charge(session: Session, settings: Cut, width: float, thick: float, dep
     step = session.step
     needed = charge_of_slice(step.layers, step.ions.species, width, thick, depth, settings.overdose)
     return session.run.decide("charge", needed)
+
+
+def joint_view(session: Session) -> BeamImage:
+    """Return the near view, wide enough for both ends of the lamella."""
+    near = session.step.views.near
+    field = max(near.field, session.step.lamella.length + 2 * ROOM)
+    return near.model_copy(update={"field": field})
 
 
 # -- trench -------------------------------------------------------------------------------------
@@ -65,7 +77,7 @@ def trench(session: Session) -> None:
         stands = strip_in(session, picture).middle.known
         if session.decide("lamella stands", stands):
             locate(session, picture)
-            session.found["face_steps_m"] = [s.depth.value for s in front_face(session).steps]
+            front_face(session, step.views.wide)
             return
         more = AFRESH
     session.ask("the lamella is not seen to stand between two dark trenches")
@@ -91,13 +103,13 @@ def in_electrons(session: Session, x: float, y: float, z: float) -> tuple[float,
     return seen(session.setup.geometry.milling_tilt, x + at.u, y + at.v, z)
 
 
-def front_face(session: Session) -> Face:
+def front_face(session: Session, view: BeamImage, frames: int = 1) -> Face:
     """Look at the front face with the electron beam: its layers."""
     step = session.step
     u, top = in_electrons(session, 0.0, session.places.half, 0.0)
 
-    def look(frames: int) -> Face:
-        picture = session.electron(step.views.wide, frames)
+    def look(times: int) -> Face:
+        picture = session.electron(view, frames * times)
         return layers_on_face(picture, v_top=top, u=u, width=step.lamella.kept)
 
     return session.known("the front face", look, lambda face: (face.top,))
@@ -246,7 +258,7 @@ def clean(session: Session) -> None:
     )
     session.places.half = session.decide("half thickness", strip.top.value / 2)
     session.found["cleaned_thickness_m"] = strip.top.value
-    electrolyte(session, front_face(session))
+    electrolyte(session, front_face(session, joint_view(session), CAREFULLY))
 
 
 def slice_of(

@@ -10,17 +10,15 @@ from typing import Any
 from acquire.fib.aligning import mill
 from acquire.fib.bridge import bridged_share
 from acquire.fib.charge import charge_for
-from acquire.fib.cutting import OPEN, SHADED, in_electrons
+from acquire.fib.cutting import OPEN, SHADED, in_electrons, joint_view
 from acquire.fib.end_points import raise_flag
 from acquire.fib.joint import Gap, joint_gap
 from acquire.fib.measured import Measured
 from acquire.fib.session import Session
 from drivers.fib import BeamPicture, Purpose
-from protocols.fib import Array, BeamImage, Rectangle
+from protocols.fib import Array, Rectangle
 from protocols.lift_out import STAGES, Sever, StageName, Weld
 
-ROOM = 3e-6
-"""Beyond both ends of the lamella that an image of a joint shows, m."""
 REACH = 1.2e-6
 """How far on each side of a joint its two bodies are looked for, m."""
 
@@ -42,13 +40,6 @@ class Joint:
     """Down from there, as the electron beam sees it."""
     face: float
     """y of the face that the electron beam sees."""
-
-
-def joint_view(session: Session) -> BeamImage:
-    """Return the near view, wide enough for both ends of the lamella."""
-    near = session.step.views.near
-    field = max(near.field, session.step.lamella.length + 2 * ROOM)
-    return near.model_copy(update={"field": field})
 
 
 def gaps(session: Session, joint: Joint) -> tuple[Gap, Gap]:
@@ -267,6 +258,7 @@ def facts_before(session: Session) -> None:
         f"this run begins here: are {', '.join(before)} done, and is the lamella {held}?",
         ("they are done", "stop"),
     )
+    _stand_where_it_is(session, before)
     lamella = step.lamella
     session.places.half = lamella.thickness / 2
     if "clean" not in before:
@@ -274,6 +266,21 @@ def facts_before(session: Session) -> None:
     for name in before:
         if name in DONE_BY:
             run.verified(DONE_BY[name], True)
+
+
+def _stand_where_it_is(session: Session, before: tuple[StageName, ...]) -> None:
+    """Bring the stage to where the first stage begins; with the needle in it is there already."""
+    step, status = session.step, session.run.do(session.fib.status)
+    place = step.grid if "land" in before else step.site
+    tilt = session.setup.geometry.milling_tilt
+    if status.needle_inserted:
+        session.places.stage = place.model_copy(
+            update={"x": status.stage.x, "y": status.stage.y, "z": status.stage.z}
+        )
+    elif before[-1] != "cool":
+        session.go(place, tilt)
+        if "land" in before:
+            session.shift(tilt, x=-(step.land.gap + step.lamella.length / 2))
 
 
 def _held_by(before: tuple[StageName, ...]) -> str:

@@ -116,13 +116,14 @@ class OpenFibsem(Fib):
     def _status(self) -> FibStatus:
         get, beams, busy = self._microscope.get, self._beams, self._worker.busy
         gas_in, gas_open = self._gas()
+        stage, needle = self._motion.both()
         return FibStatus(
             chamber_pressure=vendor.number(get("chamber_pressure")),
             vented=str(get("chamber_state")).lower() != "pumped",
-            stage=self._motion.stage(),
+            stage=stage,
             stage_moving=busy == MOVE_STAGE,
             stage_homed=bool(get("stage_homed")) and get("stage_linked") is not False,
-            needle=self._motion.needle(),
+            needle=needle,
             needle_inserted=self._motion.inserted(),
             needle_moving="needle" in busy,
             electron_beam_on=bool(beams.get("on", "electron")),

@@ -103,7 +103,7 @@ class Beams:
         frame = vendor.image_settings(beam, pixels, settings.dwell, settings.field)
         total = np.zeros((pixels, pixels), dtype=np.uint32)
         with self._kept(beam):
-            yield from self._choose(beam, current)
+            self._choose(beam, current)
             for _ in range(settings.frames):
                 taken = yield from self._worker.run(
                     f"take an {beam} image",
@@ -114,7 +114,8 @@ class Beams:
                 yield
         if beam == "ion":
             self._ion_field = settings.field
-        return total.astype(np.min_scalar_type(int(total.max())))
+        most = np.iinfo(taken.data.dtype).max * settings.frames
+        return total.astype(np.uint16) if most <= np.iinfo(np.uint16).max else total
 
     def mill(self, job: Milling) -> Generator[MilledSlice, None, Milled]:
         """Mill patterns; the time of each is its charge at the current.
@@ -129,7 +130,7 @@ class Beams:
         self._check_rotation("ion")
         drawn = shapes(job, job.current)
         with self._kept("ion"):
-            yield from _before(self._choose("ion", current, voltage))
+            self._choose("ion", current, voltage)
             draw = self._drawing(drawn, field, current, voltage)
             yield from _before(self._worker.run("draw patterns", draw))
             self._check_estimate(job)
@@ -201,25 +202,23 @@ class Beams:
                     )
             self.current_set[beam] = found["current"]
 
-    def _choose(
-        self, beam: BeamName, current: float, voltage: float | None = None
-    ) -> Generator[None, None, None]:
-        """Set current and voltage of a beam that is blanked.
+    def _choose(self, beam: BeamName, current: float, voltage: float | None = None) -> None:
+        """Set current and voltage of a beam that is blanked; takes as long as an aperture does.
+
+        It is waited for without a tick: interlocks would see a current that is not yet chosen.
 
         Raises:
             ReadbackError: one is not the chosen one.
         """
         if voltage is not None and self.number("voltage", beam) != voltage:
-            set_it = self._setting("voltage", voltage, beam)
-            yield from self._worker.run(f"set the {beam} voltage", set_it)
+            self._worker.wait(f"set the {beam} voltage", self._setting("voltage", voltage, beam))
             if not abs(self.number("voltage", beam) - voltage) <= CHOICE * voltage:
                 raise ReadbackError(
                     f"the {beam} voltage is {self.number('voltage', beam):.4g} V, not the "
                     f"{voltage:.4g} V that was set; set it at the microscope"
                 )
         if self.number("current", beam) != current:
-            set_it = self._setting("current", current, beam)
-            yield from self._worker.run(f"set the {beam} current", set_it)
+            self._worker.wait(f"set the {beam} current", self._setting("current", current, beam))
         self.current_set[beam] = current
         self._check_current(beam, current)
 

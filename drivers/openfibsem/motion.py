@@ -39,7 +39,16 @@ class Motion:
 
     def stage(self) -> StagePosition:
         """Return where the stage is; its tilt is NaN where the shuttle's lean is not known."""
-        return self._shuttle.from_vendor(vendor.stage_of(self._microscope))
+        return self.both()[0]
+
+    def both(self) -> tuple[StagePosition, NeedlePosition]:
+        """Return where stage and needle are, the needle's park when it is out."""
+        raw = vendor.stage_of(self._microscope)
+        at = self._shuttle.from_vendor(raw)
+        needle = self._park
+        if self.inserted():
+            needle = self._microscope.get_manipulator_position()
+        return at, self._ours(needle, raw.t - at.t)
 
     def move_stage(self, to: StagePosition) -> Generator[None, None, StagePosition]:
         """Tilt flat and rotate, if it rotates; then the rest. A move that began arrives.
@@ -66,13 +75,11 @@ class Motion:
 
     def park(self) -> NeedlePosition:
         """Return where `insert` brings the needle, at the present tilt of the shuttle."""
-        return self._ours(self._park)
+        return self._ours(self._park, self._lean())
 
     def needle(self) -> NeedlePosition:
         """Return where the needle is; its park when it is out."""
-        if not self.inserted():
-            return self.park()
-        return self._ours(self._microscope.get_manipulator_position())
+        return self.both()[1]
 
     def insert(self) -> Generator[None, None, NeedlePosition]:
         """Bring the needle to its saved park position; in 0.5.3 no other name is honoured."""
@@ -99,8 +106,7 @@ class Motion:
             ReadbackError: it is not where it was sent.
         """
         self._check_needle(to, way)
-        lean = self._lean()
-        x, y, z = mirrored(to.x, to.y, to.z, lean)
+        x, y, z = mirrored(to.x, to.y, to.z, self._lean())
         now, origin = self._microscope.get_manipulator_position(), self._origin
         target = vendor.needle_target(x + origin.x, y + origin.y, z + origin.z, now)
         yield from self._worker.run(
@@ -119,10 +125,10 @@ class Motion:
         at = vendor.stage_of(self._microscope)
         return at.t - self._shuttle.from_vendor(at).t
 
-    def _ours(self, raw: Any) -> NeedlePosition:
+    def _ours(self, raw: Any, lean: float) -> NeedlePosition:
         origin = self._origin
         x, y, z = (vendor.number(getattr(raw, a)) - getattr(origin, a) for a in "xyz")
-        return NeedlePosition(*mirrored(x, y, z, self._lean()))
+        return NeedlePosition(*mirrored(x, y, z, lean))
 
     def _check_needle(self, to: NeedlePosition, way: float) -> None:
         if not self.inserted():

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from drivers.clock import Clock
-from drivers.errors import LimitError, ReadbackError
+from drivers.errors import InstrumentFaultError, LimitError, ReadbackError
 from drivers.fib import BeamName, Milled, MilledSlice, Milling
 from drivers.openfibsem import vendor
 from drivers.openfibsem.convert import CHOICE, Shape, chosen, needed_field, shapes, written
@@ -150,6 +150,11 @@ class Beams:
             for _ in milling:
                 self._check_current("ion", current)
                 now = self._clock.now()
+                if now - began > expected + self._settings.overtime:
+                    raise InstrumentFaultError(
+                        f"milling runs {now - began:.0f} s, {expected:.0f} s were expected; it was "
+                        f"stopped. Look at the site and at the microscope's own screen"
+                    )
                 part = max(0.0, left * min(0.99, (now - began) / expected) - given)
                 yield MilledSlice(part, now - told)
                 given, told = given + part, now

@@ -53,5 +53,8 @@ class OpenFibsemSettings(Written):
     """For planning; ours, to verify."""
     overhead: Seconds = 3.0
     """Of an image or pattern beside its beam time, for planning; ours, to verify."""
+    overtime: Seconds = 60.0
+    """How much longer than its charge needs a pattern may run before it is stopped: fibsem waits
+    for ever for a pattern that ended before it looked."""
     patience: Seconds = 30.0
     """How long a call to the microscope may take to end once it was told to stop."""

@@ -26,7 +26,13 @@ from acquire.gate import Facts, Gate, Monitor
 from drivers.action import result_of
 from drivers.clock import RealClock
 from drivers.cryo import CryoLimits
-from drivers.errors import InterlockError, LimitError, LinkError, ReadbackError
+from drivers.errors import (
+    InstrumentFaultError,
+    InterlockError,
+    LimitError,
+    LinkError,
+    ReadbackError,
+)
 from drivers.fib import Fib, FibLimits, Milling, NeedlePosition, StagePosition
 from drivers.lab import OpenRequest
 from drivers.openfibsem import DEMO_DRIVER, DRIVER, OpenFibsem
@@ -239,6 +245,19 @@ def test_a_vendor_whose_time_is_not_ours_is_not_started(
         result_of(real.mill(TRENCH))
     run.assert_not_called()
     assert not demo.milling_system.patterns
+
+
+def test_milling_that_never_ends_is_stopped(
+    demo: Any, monkeypatch: pytest.MonkeyPatch, mocker: MockerFixture
+) -> None:
+    monkeypatch.delenv("FIBSEM_SIM_NO_DELAY")
+    hasty = SETTINGS.model_copy(update={"overtime": 0.3})
+    fib = OpenFibsem(demo, hasty, FibLimits(), RealClock(), demo=True)
+    mocker.patch.object(demo, "estimate_milling_time", side_effect=[0.1, 0.1, 1e6])
+    with pytest.raises(InstrumentFaultError, match="it was stopped"):
+        result_of(fib.mill(TRENCH))
+    assert not fib.status().milling
+    assert fib.status().ions_blanked
 
 
 def test_a_current_that_does_not_come_is_reported_before_any_ion(

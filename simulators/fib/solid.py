@@ -58,6 +58,8 @@ class Bond:
     height: float
     width: float
     """Of the joint, m."""
+    x: float = 0.0
+    """Of the lamella's end at the joint, as it was cut, m."""
     filled: float = 0.0
     """Volume in the gap, m³."""
 

@@ -52,19 +52,19 @@ class OpenFibsem(Fib):
         demo: bool,
     ) -> None:
         """Take a connected microscope of fibsem, and blank its beams; `demo`: it is simulated."""
-        self._microscope = microscope
+        self._microscope = link = vendor.Link(microscope)
         self._settings = settings
         self._demo = demo
         self._worker = Worker(settings.patience)
         self._beams = Beams(
-            microscope,
+            link,
             settings,
             self._worker,
             clock,
             demo=demo,
             current_error=limits.current_error_max,
         )
-        self._motion = Motion(microscope, settings, self._worker, limits.needle_reach)
+        self._motion = Motion(link, settings, self._worker, limits.needle_reach)
         self._closed = False
         self.safe()
 
@@ -101,19 +101,8 @@ class OpenFibsem(Fib):
         """Return what fibsem reads now; what it does not know is NaN, or reads as unsafe.
 
         Raises:
-            LinkError: it cannot be read.
+            DriverError: it cannot be read.
         """
-        try:
-            return self._status()
-        except LiftlineError:
-            raise
-        except Exception as error:
-            raise LinkError(
-                f"openfibsem: its state cannot be read: {type(error).__name__}: {error}; check "
-                f"the vendor's server"
-            ) from error
-
-    def _status(self) -> FibStatus:
         get, beams, busy = self._microscope.get, self._beams, self._worker.busy
         gas_in, gas_open = self._gas()
         stage, needle = self._motion.both()
@@ -160,8 +149,8 @@ class OpenFibsem(Fib):
         for step in steps:
             try:
                 step()
-            except Exception as error:
-                problems.append(f"{type(error).__name__}: {error}")
+            except LiftlineError as error:
+                problems.append(str(error))
         if problems:
             raise ReadbackError(f"openfibsem is perhaps not safe: {'; '.join(problems)}")
 

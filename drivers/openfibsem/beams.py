@@ -150,7 +150,7 @@ class Beams:
             for _ in milling:
                 self._check_current("ion", current)
                 now = self._clock.now()
-                if now - began > expected + self._settings.overtime:
+                if now - began > (1 + TIME_ERROR) * expected + self._settings.overtime:
                     raise InstrumentFaultError(
                         f"milling runs {now - began:.0f} s, {expected:.0f} s were expected; it was "
                         f"stopped. Look at the site and at the microscope's own screen"
@@ -201,7 +201,7 @@ class Beams:
         finally:
             self.blank(beam)
             for key, value in found.items():
-                if self.number(key, beam) != value:
+                if math.isfinite(value) and self.number(key, beam) != value:
                     self._worker.wait(
                         f"give back the {beam} {key}", self._setting(key, value, beam)
                     )

@@ -195,5 +195,6 @@ def _shape(
 
 
 def needed_field(job: Milling) -> float:
-    """Return the smallest square field (m) that holds all patterns of a job."""
-    return 2 * max(abs(edge) for pattern in job.patterns for edge in extent(pattern))
+    """Return the smallest square field (m) that holds all patterns; infinite if one is NaN."""
+    edges = [abs(edge) for pattern in job.patterns for edge in extent(pattern)]
+    return 2 * max(edges) if all(math.isfinite(edge) for edge in edges) else math.inf

@@ -53,8 +53,9 @@ class OpenFibsemSettings(Written):
     """For planning; ours, to verify."""
     overhead: Seconds = 3.0
     """Of an image or pattern beside its beam time, for planning; ours, to verify."""
-    overtime: Seconds = 60.0
-    """How much longer than its charge needs a pattern may run before it is stopped: fibsem waits
-    for ever for a pattern that ended before it looked."""
+    overtime: Seconds = 10.0
+    """How long after its charge was delivered, and a fifth of that time, milling is stopped as
+    one that does not end: fibsem waits for ever for a pattern that ended before it looked. Ours,
+    to verify."""
     patience: Seconds = 30.0
     """How long a call to the microscope may take to end once it was told to stop."""

@@ -7,6 +7,7 @@ answers an unknown key with None.
 from __future__ import annotations
 
 import contextlib
+import functools
 import io
 import logging
 import math
@@ -14,7 +15,7 @@ import tempfile
 from collections.abc import Iterator
 from typing import Any
 
-from drivers.errors import LinkError
+from drivers.errors import InstrumentFaultError, LinkError
 from drivers.fib import BeamName
 from drivers.openfibsem.convert import Shape, Shuttle, VendorStage
 from drivers.openfibsem.settings import OpenFibsemSettings
@@ -54,6 +55,31 @@ def open_microscope(address: str | None, settings: OpenFibsemSettings, *, demo: 
             f"check address, settings.manufacturer and the vendor's server"
         ) from error
     return microscope
+
+
+class Link:
+    """fibsem's microscope, whose methods raise our errors: a vendor may raise anything."""
+
+    def __init__(self, behind: Any) -> None:
+        """`behind`: fibsem's own object."""
+        self.behind = behind
+
+    def __getattr__(self, name: str) -> Any:
+        value = getattr(self.behind, name)
+        if not callable(value):
+            return value
+
+        @functools.wraps(value)
+        def ask(*arguments: Any, **named: Any) -> Any:
+            try:
+                return value(*arguments, **named)
+            except Exception as error:
+                raise InstrumentFaultError(
+                    f"openfibsem: {name}: the microscope says {type(error).__name__}: {error}; "
+                    f"look at its own screen and at the link to it"
+                ) from error
+
+        return ask
 
 
 @contextlib.contextmanager

@@ -12,7 +12,7 @@ from concurrent.futures import Future, wait
 from queue import SimpleQueue
 from typing import Any, TypeVar
 
-from drivers.errors import InstrumentFaultError, LinkError
+from drivers.errors import LinkError
 
 T = TypeVar("T")
 
@@ -46,7 +46,6 @@ class Worker:
         is waited for: a stage that moves arrives.
 
         Raises:
-            InstrumentFaultError: the vendor raised.
             LinkError: an earlier call has not returned, or this one did not after `stop`.
         """
         future = self._begin(what, call)
@@ -56,19 +55,18 @@ class Worker:
         finally:
             if not future.done():
                 self._end(what, future, stop)
-        return _result(what, future)
+        return future.result()
 
     def wait(self, what: str, call: Callable[[], T]) -> T:
         """Make a short call and wait for it; for the way out, where nothing can be yielded.
 
         Raises:
-            InstrumentFaultError: the vendor raised.
             LinkError: it does not return.
         """
         future = self._begin(what, call)
         if not _ended(future, self._patience):
             raise LinkError(f"{what}: the microscope does not answer; look at its own screen")
-        return _result(what, future)
+        return future.result()
 
     def close(self) -> None:
         """Let the thread end after what it does; may be repeated."""
@@ -108,12 +106,3 @@ class Worker:
 
 def _ended(future: Future[Any], seconds: float) -> bool:
     return bool(wait([future], seconds).done)
-
-
-def _result(what: str, future: Future[T]) -> T:
-    try:
-        return future.result()
-    except Exception as error:
-        raise InstrumentFaultError(
-            f"{what}: the microscope says {type(error).__name__}: {error}"
-        ) from error

@@ -42,7 +42,10 @@ from protocols.errors import InputError
 from protocols.fib import Array, BeamImage, CleaningCrossSection, Rectangle, StagePlace
 from protocols.lift_out import Ions, Layer, LiftOut
 
-SETTINGS = OpenFibsemSettings(ion_currents=(3e-12, 10e-12, 30e-12, 0.1e-9, 1e-9, 3e-9))
+SETTINGS = OpenFibsemSettings(
+    ion_currents=(3e-12, 10e-12, 30e-12, 0.1e-9, 1e-9, 3e-9),
+    pixels=(64, 512),  # the demo draws its first image of each size for seconds
+)
 STEP = LiftOut(
     ions=Ions(species="gallium"),
     layers=(Layer(material="Li", thickness=1.5e-6), Layer(material="LiPON", thickness=1e-6)),
@@ -51,7 +54,7 @@ STEP = LiftOut(
     grid=StagePlace(x=3e-3, y=0.0),
 )
 FLAT_TO_IONS = StagePosition(0.0, 0.0, 4e-3, 0.0, math.radians(52))
-VIEW = BeamImage(field=40e-6, pixels=256, dwell=1e-6, current=10e-12)
+VIEW = BeamImage(field=40e-6, pixels=64, dwell=1e-6, current=10e-12)
 TRENCH = Milling(
     "trench",
     (Rectangle(x=0.0, y=6e-6, width=14e-6, height=8e-6),),
@@ -81,7 +84,7 @@ def fib(monkeypatch: pytest.MonkeyPatch) -> Iterator[OpenFibsem]:
 @pytest.fixture
 def demo(fib: OpenFibsem) -> Any:
     """fibsem's own object, to be spied on and put into states."""
-    return fib._microscope
+    return fib._microscope.behind
 
 
 # -- what a lift-out needs of it ----------------------------------------------------------------
@@ -98,8 +101,8 @@ def test_survey_images_of_both_beams_are_square_and_leave_them_blanked(fib: Open
     result_of(fib.move_stage(FLAT_TO_IONS))
     ions = result_of(fib.ion_image(VIEW))
     electrons = result_of(fib.electron_image(VIEW.model_copy(update={"frames": 3})))
-    assert ions.pixels.shape == electrons.pixels.shape == (256, 256)
-    assert ions.pixel_size == pytest.approx(40e-6 / 256)
+    assert ions.pixels.shape == electrons.pixels.shape == (64, 64)
+    assert ions.pixel_size == pytest.approx(40e-6 / 64)
     assert ions.angle == pytest.approx(0.0, abs=1e-9)
     assert electrons.angle == pytest.approx(math.radians(52))
     assert ions.pixels.max() <= 255 < electrons.pixels.max()  # frames are summed
@@ -114,7 +117,7 @@ def test_an_image_gives_back_the_current_that_it_found(fib: OpenFibsem) -> None:
     picture = result_of(fib.ion_image(VIEW))
     assert before != VIEW.current
     assert fib.status().ion_current == before
-    assert picture.charge == pytest.approx(10e-12 * 256**2 * 1e-6)
+    assert picture.charge == pytest.approx(10e-12 * 64**2 * 1e-6)
 
 
 def test_patterns_are_drawn_with_y_up_their_time_and_their_direction(
@@ -270,6 +273,20 @@ def test_a_current_that_does_not_come_is_reported_before_any_ion(
     unblank.assert_not_called()
 
 
+def test_whatever_the_vendor_raises_is_one_of_our_errors(
+    fib: OpenFibsem, demo: Any, mocker: MockerFixture
+) -> None:
+    mocker.patch.object(demo, "acquire_image", side_effect=ConnectionError("socket closed"))
+    with pytest.raises(InstrumentFaultError, match=r"acquire_image: .* socket closed"):
+        result_of(fib.ion_image(VIEW))
+    assert fib.status().ions_blanked
+    blank = mocker.patch.object(demo, "blank", side_effect=ConnectionError("socket closed"))
+    with pytest.raises(ReadbackError, match=r"perhaps not safe.*blank.*socket closed"):
+        fib.safe()
+    assert blank.call_count >= 2  # the other beam was tried all the same
+    mocker.stop(blank)
+
+
 def test_a_rotated_scan_is_refused(fib: OpenFibsem, demo: Any) -> None:
     demo.set_scan_rotation(math.pi, demo.milling_channel)
     with pytest.raises(ReadbackError, match="rotated by 180 deg"):
@@ -296,6 +313,7 @@ def test_the_real_driver_does_not_take_a_simulator_for_a_microscope() -> None:
 
 # -- refused by the driver: nothing reaches the vendor --------------------------------------------
 
+NOWHERE = Rectangle(x=0.0, y=0.0, width=1e-6, height=1e-6).model_copy(update={"y": math.nan})
 OUT_OF_RANGE: dict[str, Callable[[OpenFibsem], Any]] = {
     "10 m of stage": lambda f: f.move_stage(replace(FLAT_TO_IONS, x=10.0)),
     "stage to NaN": lambda f: f.move_stage(replace(FLAT_TO_IONS, y=math.nan)),
@@ -306,6 +324,9 @@ OUT_OF_RANGE: dict[str, Callable[[OpenFibsem], Any]] = {
     "a voltage that it lacks": lambda f: f.mill(replace(TRENCH, voltage=29e3)),
     "a pattern 1 mm away": lambda f: f.mill(
         replace(TRENCH, patterns=(Rectangle(x=1e-3, y=0.0, width=1e-6, height=1e-6),))
+    ),
+    "a pattern at NaN": lambda f: f.mill(
+        replace(TRENCH, patterns=(*TRENCH.patterns, NOWHERE)),
     ),
     "5 A in an image": lambda f: f.ion_image(VIEW.model_copy(update={"current": 5.0})),
     "a field of 1 m": lambda f: f.electron_image(VIEW.model_copy(update={"field": 1.0})),

@@ -107,7 +107,7 @@ def test_no_random_call_that_is_unsafe_reaches_the_demo_microscope(
     monkeypatch: pytest.MonkeyPatch, mocker: MockerFixture
 ) -> None:
     monkeypatch.setenv("FIBSEM_SIM_NO_DELAY", "1")
-    demo = opened(FLAT)._microscope
+    demo = opened(FLAT)._microscope.behind
     fib = OpenFibsem(demo, FLAT, FibLimits(), RealClock(), demo=True)
     spies = [mocker.spy(demo, name) for name in TOUCHING]
     became: Counter[str] = Counter()

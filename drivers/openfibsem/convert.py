@@ -99,15 +99,19 @@ class Shuttle:
         """Return our stage position as fibsem has it."""
         return VendorStage(to.x, to.y, to.z, to.r + self.reference, to.t + self.lean(to.r))
 
-    def from_vendor(self, at: VendorStage) -> StagePosition:
-        """Return fibsem's stage position in our frame; tilt NaN where it cannot be known."""
+    def from_vendor(self, at: VendorStage, *, turning: bool = False) -> StagePosition:
+        """Return fibsem's stage position in our frame; tilt NaN where it cannot be known.
+
+        While the stage turns from one rotation to the other its tilt is that of the surface about
+        x: tan(lean) = tan(pre-tilt) cos(r).
+        """
         r = math.remainder(at.r - self.reference, 2 * math.pi)
         r = 0.0 if abs(r) < 1e-12 else r
         try:
-            tilt = at.t - self.lean(r)
+            lean = self.lean(r)
         except LimitError:
-            tilt = math.nan
-        return StagePosition(at.x, at.y, at.z, r, tilt)
+            lean = math.atan(math.tan(self.pre_tilt) * math.cos(r)) if turning else math.nan
+        return StagePosition(at.x, at.y, at.z, r, at.t - lean)
 
 
 def mirrored(x: float, y: float, z: float, lean: float) -> tuple[float, float, float]:

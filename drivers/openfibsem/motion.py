@@ -44,7 +44,7 @@ class Motion:
     def both(self) -> tuple[StagePosition, NeedlePosition]:
         """Return where stage and needle are, the needle's park when it is out."""
         raw = vendor.stage_of(self._microscope)
-        at = self._shuttle.from_vendor(raw)
+        at = self._shuttle.from_vendor(raw, turning=self._worker.busy == MOVE_STAGE)
         needle = self._park
         if self.inserted():
             needle = self._microscope.get_manipulator_position()

@@ -6,13 +6,14 @@ and stopping, which every vendor has to allow while something runs.
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Callable, Generator
 from concurrent.futures import Future, wait
 from queue import SimpleQueue
 from typing import Any, TypeVar
 
-from drivers.errors import LinkError
+from drivers.errors import DriverError, LinkError
 
 T = TypeVar("T")
 
@@ -86,13 +87,14 @@ class Worker:
     def _end(self, what: str, future: Future[Any], stop: Callable[[], None] | None) -> None:
         """Stop a call until it returns: a vendor may miss a stop that comes before its start."""
         for _ in range(max(1, round(self._patience / POLL))):
-            if stop is not None:
-                stop()
+            with contextlib.suppress(DriverError):  # a broken link may come back
+                if stop is not None:
+                    stop()
             if _ended(future, POLL):
                 return
         raise LinkError(
-            f"{what}: was stopped, but the microscope did not return within "
-            f"{self._patience:g} s; look at its own screen before anything else"
+            f"{what}: the microscope was told to end it, but did not within {self._patience:g} s; "
+            f"look at its own screen before anything else"
         )
 
     def _serve(self) -> None:

@@ -28,6 +28,7 @@ class Worker:
         """`patience`: seconds of wall time within which a stopped call must return."""
         self._patience = patience
         self._calls: SimpleQueue[tuple[Future[Any], Callable[[], Any]] | None] = SimpleQueue()
+        self._closed = False
         self._running: tuple[str, Future[Any]] | None = None
         threading.Thread(target=self._serve, name="openfibsem", daemon=True).start()
 
@@ -71,9 +72,12 @@ class Worker:
 
     def close(self) -> None:
         """Let the thread end after what it does; may be repeated."""
+        self._closed = True
         self._calls.put(None)
 
     def _begin(self, what: str, call: Callable[[], T]) -> Future[T]:
+        if self._closed:
+            raise LinkError(f"{what}: the driver is closed; open the lab again")
         if self.busy:
             raise LinkError(
                 f"{what}: the microscope has not returned from {self.busy!r}; look at its own "

@@ -35,17 +35,13 @@ from drivers.errors import (
 )
 from drivers.fib import Fib, FibLimits, Milling, NeedlePosition, StagePosition
 from drivers.lab import OpenRequest
-from drivers.openfibsem import DEMO_DRIVER, DRIVER, OpenFibsem
-from drivers.openfibsem.settings import OpenFibsemSettings
+from drivers.openfibsem import DRIVER, OpenFibsem
 from drivers.operator_cryo import EXAMPLE, OperatorCryo
 from protocols.errors import InputError
 from protocols.fib import Array, BeamImage, CleaningCrossSection, Rectangle, StagePlace
 from protocols.lift_out import Ions, Layer, LiftOut
+from tests.drivers.fibsem_demo import SETTINGS, TOUCHING, opened
 
-SETTINGS = OpenFibsemSettings(
-    ion_currents=(3e-12, 10e-12, 30e-12, 0.1e-9, 1e-9, 3e-9),
-    pixels=(64, 512),  # the demo draws its first image of each size for seconds
-)
 STEP = LiftOut(
     ions=Ions(species="gallium"),
     layers=(Layer(material="Li", thickness=1.5e-6), Layer(material="LiPON", thickness=1e-6)),
@@ -62,15 +58,6 @@ TRENCH = Milling(
     voltage=30e3,
     charge=3e-7,
 )
-
-
-def opened(settings: OpenFibsemSettings = SETTINGS) -> OpenFibsem:
-    request = OpenRequest(
-        "fib", None, settings, FibLimits(), RealClock(), 0, None, lambda name, text: None
-    )
-    made = DEMO_DRIVER.open(request)
-    assert isinstance(made, OpenFibsem)
-    return made
 
 
 @pytest.fixture
@@ -333,20 +320,6 @@ OUT_OF_RANGE: dict[str, Callable[[OpenFibsem], Any]] = {
     "an image size that it lacks": lambda f: f.ion_image(VIEW.model_copy(update={"pixels": 300})),
     "a needle that is out": lambda f: f.move_needle(NeedlePosition(0.0, 0.0, 1e-5), 1e-5),
 }
-TOUCHING = (
-    "move_stage_absolute",
-    "move_stage_relative",
-    "move_manipulator_absolute",
-    "insert_manipulator",
-    "retract_manipulator",
-    "acquire_image",
-    "run_milling",
-    "draw_rectangle",
-    "setup_milling",
-    "unblank",
-    "set",
-)
-"""Of the vendor's methods, those that do something."""
 
 
 @pytest.fixture

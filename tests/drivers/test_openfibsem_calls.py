@@ -20,7 +20,7 @@ pytest.importorskip("fibsem", reason="needs liftline[openfibsem]")
 from acquire.fib.rules import RULES
 from acquire.gate import Facts, Gate, Monitor
 from drivers.action import action_of, result_of
-from drivers.clock import JumpingClock, RealClock
+from drivers.clock import JumpingClock
 from drivers.cryo import CryoLimits
 from drivers.errors import InterlockError, LimitError
 from drivers.fib import FibLimits, FibStatus
@@ -29,13 +29,11 @@ from drivers.openfibsem.convert import mirrored
 from protocols.fib import BeamImage
 from tests.campaigns.fib_calls import NOW, random_call
 from tests.campaigns.fib_oracle import Call, unsafe
-from tests.drivers.test_openfibsem import SETTINGS, TOUCHING, opened
+from tests.drivers.fibsem_demo import FLAT, SETTINGS, TOUCHING, opened
 
 EXPOSING = ("fib.ion_image", "fib.electron_image", "fib.mill")
 CALLS, SEED = 400, 7
-FLAT = SETTINGS.model_copy(
-    update={"pre_tilt": 0.0, "pixels": (32,), "ion_currents": (1e-12, *SETTINGS.ion_currents)}
-)
+SMALL = FLAT.model_copy(update={"pixels": (32,), "ion_currents": (1e-12, *SETTINGS.ion_currents)})
 
 
 def put(demo: Any, world: FibStatus) -> None:
@@ -107,8 +105,8 @@ def test_no_random_call_that_is_unsafe_reaches_the_demo_microscope(
     monkeypatch: pytest.MonkeyPatch, mocker: MockerFixture
 ) -> None:
     monkeypatch.setenv("FIBSEM_SIM_NO_DELAY", "1")
-    demo = opened(FLAT)._microscope.behind
-    fib = OpenFibsem(demo, FLAT, FibLimits(), RealClock(), demo=True)
+    fib = opened(SMALL)
+    demo = fib._microscope.behind
     spies = [mocker.spy(demo, name) for name in TOUCHING]
     became: Counter[str] = Counter()
     for call in calls_of_the_fib(CALLS, SEED):

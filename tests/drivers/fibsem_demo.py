@@ -42,13 +42,13 @@ def opened(settings: OpenFibsemSettings = SETTINGS, limits: FibLimits | None = N
 
 
 class Hurried(OpenFibsem):
-    """The driver on a demo microscope whose delays take an eighth of their time."""
+    """The driver on a demo microscope whose delays take a fifth of their time."""
 
     def __init__(self, settings: OpenFibsemSettings, limits: FibLimits) -> None:
         from fibsem.microscopes import simulator
 
         usual: Any = simulator.sim_sleep
-        self._haste = patch.object(simulator, "sim_sleep", lambda seconds: usual(seconds / 8))
+        self._haste = patch.object(simulator, "sim_sleep", lambda seconds: usual(seconds / 5))
         self._haste.start()
         demo = opened(settings, limits)._microscope.behind
         super().__init__(demo, settings, limits, RealClock(), demo=True)

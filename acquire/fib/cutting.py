@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from acquire.fib.aligning import locate, mill, stand_still, strip_in
-from acquire.fib.charge import charge_for
+from acquire.fib.charge import charge_for, charge_of_slice
 from acquire.fib.edges import falling_edge
 from acquire.fib.end_points import electrolyte
 from acquire.fib.face import Face, layers_on_face
@@ -27,8 +27,6 @@ CAREFULLY = 8
 metal is a tenth."""
 ROOM = 3e-6
 """Beyond both ends of the lamella that an image of a joint shows, m."""
-OPEN_PIT = 10e-6
-"""Height of a pit that is as open as the side of a face beside its trench, m."""
 TILTED_REACH = 1.6e-6
 """How far the lamella's top is looked for after the tilt: the tilt axis is a micrometre off, m."""
 AFRESH = 0.5
@@ -46,7 +44,9 @@ def charge(
 
 def open_charge(session: Session, settings: Cut, width: float, thick: float, depth: float) -> float:
     """Return the charge of a slice `thick` (m) off a face: what is sputtered leaves sideways."""
-    return charge(session, settings, width, OPEN_PIT, depth, thick / OPEN_PIT)
+    step = session.step
+    needed = charge_of_slice(step.layers, step.ions.species, width, thick, depth, settings.overdose)
+    return session.run.decide("charge", needed)
 
 
 def joint_view(session: Session) -> BeamImage:

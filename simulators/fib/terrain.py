@@ -95,21 +95,13 @@ class Terrain:
         ends = np.full(len(x), -np.inf)
         places = column_places()
         near = places > -HALF
-<<<<<<< HEAD
         ahead = depth[:, near].copy()
+        in_band = np.abs(x) < BAND_X
         inner = places[near] < HALF  # the band itself is not terrain: no wall where it begins
         ahead[np.ix_(in_band, inner)] = ahead[in_band][:, ~inner][:, :1]
-        before = _course(ahead, places[near], raster, np.where(in_band, HALF, -HALF))
-        behind = _course(depth[:, ~near], places[~near], raster, np.full(len(x), -np.inf))
-        return tuple(  # type: ignore[return-value]
-            self._lit(course, cover, index, outside, raster, shades, look, ice)
-            for course, cover in (before, behind)
-        )
-=======
-        before = _course(depth[:, near], places[near], self.raster, begins)
+        before = _course(ahead, places[near], self.raster, begins)
         behind = _course(depth[:, ~near], places[~near], self.raster, ends)
         return self._lit(*before, index, outside), self._lit(*behind, index, outside)
->>>>>>> i4-view
 
     def _lit(self, depth: Floats, cover: Floats, index: Index, outside: Mask) -> Layer:
         """Return the brightness of what is seen `depth` deep in columns along x."""

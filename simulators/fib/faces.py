@@ -71,19 +71,20 @@ class Goal:
     """y to which the front face comes, m."""
     back: Floats
     crossing: npt.NDArray[np.bool_]
-    """True where it goes right through."""
+    """True where it goes right through: the cell's cut share grows, its faces stay."""
     from_front: npt.NDArray[np.bool_]
     from_back: npt.NDArray[np.bool_]
 
     def left(self, front: Floats, back: Floats) -> Floats:
-        """Return the thickness (m) that is still to be taken off."""
-        return np.asarray((front - self.front) + (self.back - back))
+        """Return the thickness (m) that is still to be taken off, cut shares not counted."""
+        slices = (front - self.front) + (self.back - back)
+        return np.asarray(np.where(self.crossing, front - back, slices))
 
 
 def goal(solid: Solid, to: Edges) -> Goal:
     """Return what a rectangle takes off; a slot inside the solid takes nothing here."""
     front, back = solid.front[to.cells], solid.back[to.cells]
-    there = front > back
+    there = (front > back) & (solid.cut[to.cells] < 1.0)
     at_front = np.full_like(there, to.towards == "front") | (front <= to.high + FIN)
     at_back = np.full_like(there, to.towards == "back") | (back >= to.low - FIN)
     if to.towards is not None:
@@ -92,11 +93,8 @@ def goal(solid: Solid, to: Edges) -> Goal:
     crossing = there & at_front & at_back
     from_front = there & at_front & ~at_back & (to.low < front)
     from_back = there & at_back & ~at_front & (to.high > back)
-    middle = np.clip((to.low + to.high) / 2, back, front)
-    new_front = np.where(
-        from_front, np.clip(to.low, back, front), np.where(crossing, middle, front)
-    )
-    new_back = np.where(from_back, np.clip(to.high, back, front), np.where(crossing, middle, back))
+    new_front = np.where(from_front, np.clip(to.low, back, front), front)
+    new_back = np.where(from_back, np.clip(to.high, back, front), back)
     return Goal(new_front, new_back, crossing, there & at_front, there & at_back)
 
 
@@ -110,8 +108,9 @@ def reached(solid: Solid, to: Edges, aim: Goal) -> float:
 def take(solid: Solid, to: Edges, aim: Goal, charge: float, rates: Floats) -> Floats:
     """Mill from the top down with `charge` (C/m²) at net rates (m³/C) by depth, shape (NZ,).
 
-    The cell that is being milled keeps how far it is in its faces. What is gone of it is measured
-    against the cell below, so that the charge that falls beside what is left of it is lost to it.
+    The cell that is being milled keeps how far it is: in its cut share where the beam goes across
+    the lamella, else in its faces. There what is gone is measured against the cell below, so that
+    the charge that falls beside what is left of it is lost to it.
 
     Returns:
         The thickness taken off each cell, cut shares already counted, m, shape (x, NZ).
@@ -120,12 +119,14 @@ def take(solid: Solid, to: Edges, aim: Goal, charge: float, rates: Floats) -> Fl
     left = aim.left(front, back)
     below = np.zeros_like(left)
     below[:, :-1] = left[:, 1:]
-    hit = np.minimum(np.maximum(left, below), to.height)
+    hit = np.where(aim.crossing, left, np.minimum(np.maximum(left, below), to.height))
     solid_part = 1.0 - solid.cut[to.cells]
     cost = np.where(left > 1e-13, left * solid_part * DZ / (rates * np.maximum(hit, 1e-12)), 0.0)
     before = np.cumsum(cost, axis=1) - cost
     share = np.where(cost > 0, np.clip((charge - before) / np.maximum(cost, 1e-30), 0, 1), 0.0)
     share[(cost == 0) & (left > 0) & (charge > before)] = 1.0
+    cut = solid.cut[to.cells]
+    cut[...] = np.where(aim.crossing, np.where(share >= 1, 1.0, cut + share * (1 - cut)), cut)
     done = share >= 1.0
     front[...] = np.where(done, aim.front, front - share * (front - aim.front))
     back[...] = np.where(done, aim.back, back + share * (aim.back - back))

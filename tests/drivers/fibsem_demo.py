@@ -2,20 +2,39 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 from unittest.mock import patch
 
 from drivers.clock import RealClock
-from drivers.fib import FibLimits
+from drivers.fib import FibLimits, Milling, StagePosition
 from drivers.lab import OpenRequest
 from drivers.openfibsem import DEMO_DRIVER, OpenFibsem
 from drivers.openfibsem.settings import OpenFibsemSettings
+from protocols.fib import BeamImage, Rectangle, StagePlace
+from protocols.lift_out import Ions, Layer, LiftOut
 
 SETTINGS = OpenFibsemSettings(
     ion_currents=(3e-12, 10e-12, 30e-12, 0.1e-9, 1e-9, 3e-9),
     pixels=(64, 512),  # the demo draws its first image of each size for seconds
 )
 FLAT = SETTINGS.model_copy(update={"pre_tilt": 0.0})
+STEP = LiftOut(
+    ions=Ions(species="gallium"),
+    layers=(Layer(material="Li", thickness=1.5e-6), Layer(material="LiPON", thickness=1e-6)),
+    interface=1.5e-6,
+    site=StagePlace(x=0.0, y=0.0),
+    grid=StagePlace(x=3e-3, y=0.0),
+)
+FLAT_TO_IONS = StagePosition(0.0, 0.0, 4e-3, 0.0, math.radians(52))
+VIEW = BeamImage(field=40e-6, pixels=64, dwell=1e-6, current=10e-12)
+TRENCH = Milling(
+    "trench",
+    (Rectangle(x=0.0, y=6e-6, width=14e-6, height=8e-6),),
+    current=3e-9,
+    voltage=30e3,
+    charge=3e-7,
+)
 TOUCHING = (
     "move_stage_absolute",
     "move_stage_relative",

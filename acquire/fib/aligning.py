@@ -106,7 +106,12 @@ def mill(
     for part in range(parts):
         place(session, stand_still(session, view))
         job = Milling(
-            purpose, patterns(part, parts), settings.current, step.ions.voltage, charge / parts
+            purpose,
+            patterns(part, parts),
+            settings.current,
+            step.ions.voltage,
+            charge / parts,
+            around=(session.places.u, session.places.v),
         )
         run.do(session.fib.mill, job)
         run.progress(part + 1, parts, session.stage)

@@ -6,9 +6,12 @@ import math
 
 from acquire.fib.aligning import locate, stand_still
 from acquire.fib.contact import ContactWatch
+from acquire.fib.cutting import SHADED
+from acquire.fib.edges import falling_edge
 from acquire.fib.end_points import raise_flag
 from acquire.fib.height import Place, place_from
-from acquire.fib.joining import Joint, cut_through, gaps, joint_view, weld_joint
+from acquire.fib.joining import Joint, OpenJoint, cut_through, joint_view, weld_joint
+from acquire.fib.measured import Measured
 from acquire.fib.needle import needle_tip
 from acquire.fib.session import Session
 from acquire.fib.shift import shift_between
@@ -27,6 +30,10 @@ NEAR_STEP = 0.45e-6
 """Of near moves, below the lab's 0.5 um, m."""
 NEAR = 6e-6
 """From the lamella's end, within which moves are near, m."""
+BACK_OFF = 0.2e-6
+"""By which the tip goes back after contact, m: a gap that is seen to be bridged afterwards."""
+BESIDE_JOINT = 0.1e-6
+"""Between the lamella's end and the rectangles of the weld, m."""
 LOOKED_AT = 2e-6
 """Longest step of the lift after which the lamella is looked for, m."""
 SLOW_BELOW = 2e-6
@@ -102,6 +109,7 @@ def contact(session: Session) -> None:
             ("it touches", "stop"),
         )
     session.run.verified("contact", True)
+    session.needle_by(x=BACK_OFF)
 
 
 def _near(session: Session, x: float, y: float, z: float) -> None:
@@ -130,24 +138,19 @@ def _touch(session: Session, view: BeamImage) -> bool:
 # -- weld and sever -------------------------------------------------------------------------------
 
 
-def needle_joint(session: Session, gap: float) -> Joint:
-    """Return the joint between the lamella's right end and the tip."""
-    lamella, half = session.step.lamella, session.places.half
-    return Joint("needle", (lamella.length + gap) / 2, 0.0, 2 * half, 0.0, TALL, half)
-
-
 def weld(session: Session) -> None:
     """Fill the gap to the needle with what is sputtered beside it, until enough is bridged."""
-    settings = session.step.weld
-    joint = needle_joint(session, 0.0)
-    seen, _ = gaps(session, joint)
-    if session.run.decide("gap too wide", seen.width.value > settings.gap_max):
+    settings, half = session.step.weld, session.places.half
+    before = session.known("the gap to the needle", lambda n: _gap(session, n), lambda g: g[1])[0]
+    gap = session.run.decide("gap", before.right - before.left)
+    if gap > settings.gap_max:
         session.ask(
-            f"the gap to the needle is {seen.width.value * 1e6:.2g} um, more than "
+            f"the gap to the needle is {gap * 1e6:.2g} um, more than "
             f"{settings.gap_max * 1e6:.2g} um: redeposition would not bridge it"
         )
+    joint = Joint("needle", session.step.lamella.length / 2, 0.0, 2 * half, 0.0, TALL, half)
     array = Array(
-        x=session.step.lamella.length / 2 - settings.reach / 2,
+        x=before.left - session.places.u - settings.reach / 2 - BESIDE_JOINT,
         y=0.0,
         count=settings.count,
         along="y",
@@ -157,10 +160,26 @@ def weld(session: Session) -> None:
         passes=settings.passes,
         scan="right_to_left" if settings.scan == "away_from_joint" else "left_to_right",
     )
-    if not weld_joint(session, joint, settings, array, "weld"):
+    if not weld_joint(session, joint, settings, array, -settings.reach, "weld", before):
         session.ask("the weld to the needle is not seen to be large enough")
         session.doubts.append("the weld to the needle was not verified")
     session.run.verified("needle weld", session.welds[-1]["verified"])
+
+
+def _gap(session: Session, frames: int) -> tuple[OpenJoint, tuple[Measured, ...]]:
+    """Return the gap between the lamella's right end and the tip, and what was measured of it."""
+    at, view = session.places, joint_view(session)
+    ion, electron = session.ion(view, frames), session.electron(view, frames)
+    end = falling_edge(
+        ion,
+        u=at.u + session.step.lamella.length / 2,
+        v=at.v,
+        reach=0.8e-6,
+        width=SHADED * 2 * at.half,
+        along="u",
+    )
+    tip = needle_tip(ion).u
+    return OpenJoint(end.value, max(tip.value, end.value), ion, electron), (end, tip)
 
 
 def sever(session: Session) -> None:

@@ -6,13 +6,13 @@ import math
 
 from acquire.fib.aligning import locate, mill, stand_still, strip_in
 from acquire.fib.charge import charge_for
+from acquire.fib.edges import falling_edge
 from acquire.fib.end_points import electrolyte
 from acquire.fib.face import Face, layers_on_face
 from acquire.fib.joint import Gap, joint_gap
 from acquire.fib.measured import Measured
 from acquire.fib.session import Session
 from acquire.fib.surveying import to_milling_tilt
-from acquire.fib.top_edge import top_edge
 from drivers.fib import BeamPicture, seen
 from protocols.fib import CleaningCrossSection, Pattern, Rectangle
 from protocols.lift_out import Cut
@@ -146,7 +146,14 @@ def locate_tilted(session: Session, picture: BeamPicture) -> None:
 
     def look(frames: int) -> Measured:
         shown = picture if frames == 1 else session.ion(step.views.wide, frames)
-        return top_edge(shown, u=at.u, v=at.v + edge, reach=TILTED_REACH, width=step.lamella.kept)
+        return falling_edge(
+            shown,
+            u=at.u,
+            v=at.v + edge,
+            reach=TILTED_REACH,
+            width=step.lamella.kept,
+            along="v",
+        )
 
     found = session.known("the lamella's top at the undercut's tilt", look, lambda v: (v,))
     at.v = session.run.decide("tilted lamella at", found.value - edge)

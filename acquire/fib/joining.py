@@ -8,13 +8,14 @@ from functools import partial
 from typing import Any
 
 from acquire.fib.aligning import mill
+from acquire.fib.bridge import bridged_share
 from acquire.fib.charge import charge_for
 from acquire.fib.cutting import OPEN, SHADED, in_electrons
 from acquire.fib.end_points import raise_flag
 from acquire.fib.joint import Gap, joint_gap
 from acquire.fib.measured import Measured
 from acquire.fib.session import Session
-from drivers.fib import Purpose
+from drivers.fib import BeamPicture, Purpose
 from protocols.fib import Array, BeamImage, Rectangle
 from protocols.lift_out import STAGES, Sever, StageName, Weld
 
@@ -90,23 +91,58 @@ def _closed(gap: Gap) -> tuple[Measured, ...]:
 # -- welds ----------------------------------------------------------------------------------------
 
 
-def bridged_area(joint: Joint, above: Gap, front: Gap) -> Measured:
-    """Return the bridged area of a joint (m²) from the closed shares that both beams see."""
-    whole = joint.thick * joint.tall
-    value = above.closed.value * front.closed.value * whole
-    sigma = whole * math.hypot(
-        above.closed.sigma * front.closed.value, front.closed.sigma * above.closed.value
+@dataclass(frozen=True)
+class OpenJoint:
+    """A joint before it is welded, as both images show it."""
+
+    left: float
+    """u of the gap's left and right side, m."""
+    right: float
+    ion: BeamPicture
+    electron: BeamPicture
+
+
+def bridged_area(session: Session, joint: Joint, before: OpenJoint) -> Measured:
+    """Return the bridged area of a joint (m²): the shares of its width and of its height."""
+    view, at = joint_view(session), session.places
+    steep = math.sin(session.setup.geometry.milling_tilt)
+    inwards = -1 if joint.x > 0 else 1
+    half = SHADED * joint.thick / 2
+    _, top = in_electrons(session, joint.x, joint.face, joint.top)
+    from_above = (before.left, before.right, at.v + joint.y - half, at.v + joint.y + half)
+    from_front = (
+        before.left,
+        before.right,
+        top + (1 - SHADED) / 2 * joint.tall * steep,
+        top + (1 + SHADED) / 2 * joint.tall * steep,
     )
-    return Measured(value, sigma)
+
+    def look(frames: int) -> tuple[Measured, Measured]:
+        ion, electron = session.ion(view, frames), session.electron(view, frames)
+        return (
+            bridged_share(before.ion, ion, gap=from_above, inwards=inwards),
+            bridged_share(before.electron, electron, gap=from_front, inwards=inwards),
+        )
+
+    wide, tall = session.known(f"the {joint.name} weld", look, lambda shares: shares)
+    whole = joint.thick * joint.tall
+    sigma = whole * math.hypot(wide.sigma * tall.value, tall.sigma * wide.value)
+    return Measured(wide.value * tall.value * whole, sigma)
 
 
 def weld_joint(
-    session: Session, joint: Joint, settings: Weld, array: Array, stage: StageName
+    session: Session,
+    joint: Joint,
+    settings: Weld,
+    array: Array,
+    inwards: float,
+    stage: StageName,
+    before: OpenJoint,
 ) -> bool:
     """Weld until the bridged area is seen to be enough; return whether it is.
 
     Every try is a single pass over fresh material: a second pass over the same would mill the bond
-    away again.
+    away again. A later try lies `inwards` (m, along x) of the one before.
     """
     one = charge_for(
         session.step.layers,
@@ -117,25 +153,24 @@ def weld_joint(
         settings.overdose,
     )
     charge = session.run.decide("charge", one * array.count * settings.passes)
-    width = gaps(session, joint)[0].width.value
     for tries in range(1, settings.tries + 1):
-        fresh = partial(_fresh, session, array, tries - 1)
+        fresh = partial(_fresh, session, array, inwards, tries - 1)
         mill(session, "weld", settings, charge, fresh, joint_view(session))
-        area = bridged_area(joint, *gaps(session, joint))
+        area = bridged_area(session, joint, before)
         if session.run.decide("bridged", area.value >= settings.area_min):
             break
     verified = area.value >= settings.area_min
-    _keep_weld(session, joint, area, width, tries, verified, stage)
+    _keep_weld(session, joint, area, before.right - before.left, tries, verified, stage)
     return verified
 
 
-def _fresh(session: Session, array: Array, number: int, part: int, parts: int) -> tuple[Array, ...]:
-    """Return the array placed at the lamella, for a later try half a pitch further along."""
+def _fresh(
+    session: Session, array: Array, inwards: float, number: int, part: int, parts: int
+) -> tuple[Array, ...]:
+    """Return the array placed at the lamella; each later try lies further inwards."""
     at = session.places
-    along = number * array.pitch / 2
-    x = array.x + at.u + (along if array.along == "x" else 0.0)
-    y = array.y + at.v + (along if array.along == "y" else 0.0)
-    return (array.model_copy(update={"x": x, "y": y}),)
+    x = array.x + at.u + number * inwards
+    return (array.model_copy(update={"x": x, "y": array.y + at.v}),)
 
 
 def _keep_weld(

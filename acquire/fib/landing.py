@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 from acquire.fib.aligning import remember, stand_still
 from acquire.fib.bodies import Body, body_from
 from acquire.fib.carrying import NEAR_STEP
 from acquire.fib.end_points import raise_flag
-from acquire.fib.joining import Joint, cut_through, joint_view, weld_joint
+from acquire.fib.joining import Joint, OpenJoint, cut_through, joint_view, weld_joint
 from acquire.fib.session import Session
 from acquire.fib.shift import shift_between
 from drivers.fib import BeamPicture, NeedlePosition
@@ -29,8 +30,16 @@ STAYS = 0.2e-6
 """Most that the lamella may move while the needle leaves it, m."""
 LEAVE = (0.4e-6, 0.4e-6, 0.4e-6, 0.4e-6)
 """Steps by which the needle first leaves the lamella, m, each looked at."""
+AWAY = 12e-6
+"""Further that it goes in near steps before it is raised, m: out of the lab's near zone."""
 JOINT_TALL = 2e-6
 """Of a joint at the post, m, as the needle's; ours, to verify."""
+SPINE = 0.3
+"""Share of the lamella's thickness that the welds at its two faces leave between them."""
+BESIDE_JOINT = 0.1e-6
+"""Between the joint and the first rectangle, m."""
+KEEP_OFF = 0.2e-6
+"""Between a weld's rectangles and the zone that is kept, m."""
 INSIDE = 1e-6
 """From the lamella's right end to the cut that releases it, m."""
 MOST_STEPS = 150
@@ -48,7 +57,8 @@ def land(session: Session) -> None:
     _come_down(session)
     gap = math.inf
     for _ in range(MOST_STEPS):
-        gap = _gap_to_post(session)
+        found = _gap_to_post(session)
+        gap = found.right - found.left
         run.progress(0, 1, f"gap {gap * 1e6:.2f} um")
         if run.decide("at the post", gap <= 1.15 * step.land.gap):
             break
@@ -118,18 +128,19 @@ def _come_down(session: Session) -> None:
     session.ask("the lamella does not come to the post's height")
 
 
-def _gap_to_post(session: Session) -> float:
-    """Return the width of the gap between post and lamella (m), from the ion image."""
+def _gap_to_post(session: Session) -> OpenJoint:
+    """Return the gap between post and lamella as both images show it."""
     view = joint_view(session)
 
-    def look(frames: int) -> tuple[Body, Body]:
+    def look(frames: int) -> tuple[Body, Body, BeamPicture]:
         picture = session.ion(view, frames)
-        return body_from(picture, "left"), body_from(picture, "right")
+        return body_from(picture, "left"), body_from(picture, "right"), picture
 
-    post, lamella = session.known(
-        "the gap to the post", look, lambda both: (both[0].end, both[1].end)
+    post, lamella, picture = session.known(
+        "the gap to the post", look, lambda found: (found[0].end, found[1].end)
     )
-    return session.run.decide("gap", lamella.end.value - post.end.value)
+    left, right = session.run.decide("gap", (post.end.value, lamella.end.value))
+    return OpenJoint(left, right, picture, picture)
 
 
 # -- weld -----------------------------------------------------------------------------------------
@@ -140,9 +151,13 @@ def weld_grid(session: Session) -> None:
     step, half = session.step, session.places.half
     settings = step.weld_grid
     x = -(step.lamella.length + step.land.gap) / 2
+    before = _gap_to_post(session)
+    before = replace(before, electron=session.electron(joint_view(session)))
     for name, side in (("post_front", 1), ("post_back", -1)):
         joint = Joint(name, x, side * half / 2, half, 0.0, JOINT_TALL, half)
-        if not weld_joint(session, joint, settings, _array(session, settings, side), "weld_grid"):
+        array = _array(session, settings, side)
+        inwards = _inwards(session, settings)
+        if not weld_joint(session, joint, settings, array, inwards, "weld_grid", before):
             session.ask(f"the {name} weld is not seen to be large enough")
             session.doubts.append(f"the {name} weld was not verified")
     verified = all(each["verified"] for each in session.welds if each["joint"] != "needle")
@@ -150,18 +165,32 @@ def weld_grid(session: Session) -> None:
 
 
 def _array(session: Session, settings: Weld, side: int) -> Array:
-    """Return the rectangles beside one face's half of the joint, on the lamella's side of it."""
+    """Return rectangles in a row along the lamella, from the joint on, in one face's half of it.
+
+    A spine between both halves is left standing.
+    """
+    half = session.places.half
+    height = min(settings.reach, (1 - SPINE) * half)
+    along = (settings.count - 1) * settings.pitch + settings.width
     return Array(
-        x=-session.step.lamella.length / 2 + settings.reach / 2,
-        y=side * session.places.half,
+        x=(along - session.step.lamella.length) / 2 + BESIDE_JOINT,
+        y=side * (half - height / 2),
         count=settings.count,
-        along="y",
+        along="x",
         pitch=settings.pitch,
-        width=settings.reach,
-        height=settings.width,
+        width=settings.width,
+        height=height,
         passes=settings.passes,
         scan="left_to_right" if settings.scan == "away_from_joint" else "right_to_left",
     )
+
+
+def _inwards(session: Session, settings: Weld) -> float:
+    """Return how far (m) a later try lies inwards: half a pitch, if that keeps off what is kept."""
+    lamella = session.step.lamella
+    along = (settings.count - 1) * settings.pitch + settings.width
+    room = (lamella.length - lamella.kept) / 2 - BESIDE_JOINT - along - KEEP_OFF
+    return max(0.0, min(settings.pitch / 2, room / max(1, settings.tries - 1)))
 
 
 # -- release --------------------------------------------------------------------------------------
@@ -196,8 +225,7 @@ def _leave(session: Session) -> None:
             run.verified("released", False)
             told = moved.refusal or f"by {moved.value * 1e6:.2g} um"
             session.ask(f"the lamella does not stay when the needle leaves it: {told}", ("stop",))
-    session.needle_by(x=6e-6, step=NEAR_STEP)
-    session.needle_by(x=20e-6)
+    session.needle_by(x=AWAY, step=NEAR_STEP)
     park = session.setup.needle_park
     here = run.do(session.fib.status).needle
     session.needle_encoders(NeedlePosition(here.x, here.y, park.z))

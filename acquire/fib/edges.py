@@ -1,6 +1,8 @@
-"""The lamella's top in a tilted ion image: where it ends towards the trench behind it."""
+"""Where a bright body ends in an image: its top seen tilted, its right end seen from above."""
 
 from __future__ import annotations
+
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -17,29 +19,40 @@ SURE = 5.0
 """Standard errors by which the edge must stand out."""
 
 
-def top_edge(picture: BeamPicture, *, u: float, v: float, reach: float, width: float) -> Measured:
-    """Return v at which the bright top ends, down the image, in front of a dark trench.
+def falling_edge(
+    picture: BeamPicture,
+    *,
+    u: float,
+    v: float,
+    reach: float,
+    width: float,
+    along: Literal["u", "v"],
+) -> Measured:
+    """Return where, going right (`along` u) or down (v), bright changes most to dark, m.
 
     Args:
-        picture: of the undercut's tilt.
-        u: middle of the columns that are averaged (m).
-        v: where the edge is expected (m).
+        picture: of either beam.
+        u: where the edge is expected, or the middle of what is averaged (m).
+        v: likewise.
         reach: how far from there it is looked for, each way (m).
-        width: of the columns (m).
+        width: of what is averaged, across (m).
+        along: direction in which the edge is crossed.
     """
-    at_v, at_u = (places(count, picture.pixel_size) for count in picture.pixels.shape)
+    pixels = np.asarray(picture.pixels, float)
+    if along == "u":
+        pixels, u, v = pixels.T, v, u
+    at_v, at_u = (places(count, picture.pixel_size) for count in pixels.shape)
     columns = np.abs(at_u - u) <= width / 2
     near = np.flatnonzero(np.abs(at_v - v) <= reach)
     if columns.sum() < 8 or len(near) < 8:
-        return refused("the lamella's top is not wholly in the image; use a larger field")
-    pixels = np.asarray(picture.pixels[:, columns], float)
-    found = [_steepest_fall(pixels, near, scale) for scale in SCALES]
+        return refused("the edge is not wholly in the image; use a larger field")
+    found = [_steepest_fall(pixels[:, columns], near, scale) for scale in SCALES]
     rows = [row for row in found if row is not None]
     if len(rows) < len(SCALES):
-        return refused("the lamella's top does not stand out of the trench behind it")
+        return refused("no edge stands out where it is expected")
     size = picture.pixel_size
     first, second = (Measured(float(at_v[0] + row * size), size) for row in rows)
-    return agreed(first, second, "the edge of the lamella's top", beyond=AGREE * size)
+    return agreed(first, second, "the edge", beyond=AGREE * size)
 
 
 def _steepest_fall(

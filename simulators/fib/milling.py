@@ -20,7 +20,6 @@ from simulators.draws import generator
 from simulators.fib import columns, faces, pits, undercut
 from simulators.fib.account import Account
 from simulators.fib.faces import Edges, Goal, Side
-from simulators.fib.holding import end_of
 from simulators.fib.material_stack import Stack, Through
 from simulators.fib.pieces import Piece, pieces
 from simulators.fib.redeposition import captured, to_wall
@@ -126,7 +125,7 @@ class Mill:
             drift: how far the needle has moved since the weld began, m.
         """
         away = self._solid.moved if place == "grid" else (0.0, 0.0, 0.0)
-        shift = away[0] - end_of(self._solid, -1) if place == "grid" else 0.0
+        shift = self._solid.grid_shift if place == "grid" else 0.0
         v = -(away[1] * math.cos(angle) - away[2] * math.sin(angle))
         beam = _Beam(angle, job.current, place, drift, (offset[0] - shift, offset[1] + v))
         for piece in pieces(job, begin, end):

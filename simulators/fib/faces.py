@@ -1,0 +1,159 @@
+"""Milling inside the band: a pattern takes material off faces, from the top down."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from simulators.fib.solid import DZ, HALF, Floats, Solid, band_depth, band_x
+
+FIN = 0.1e-6
+"""What stands thinner than this outside a pattern falls with what is milled; ours."""
+TOUCHED = 0.1e-6
+"""A beam that passes a face this near takes its film off; ours."""
+Side = Literal["front", "back"]
+
+
+@dataclass(frozen=True)
+class Edges:
+    """A rectangle as it goes down into the band: its edges along y by x and depth."""
+
+    cells: slice
+    """Of the band along x."""
+    low: Floats
+    """y of the edge towards -y, the face that it leaves at the front; shape (x, NZ), m."""
+    high: Floats
+    """y of the edge towards +y, the face that it leaves at the back."""
+    height: float
+    """Of the rectangle, m."""
+    towards: Side | None
+    """The face at which a cleaning cross-section ends; it comes from outside."""
+
+
+def cells_between(left: float, right: float) -> slice:
+    """Return the band's cells along x whose middles lie between two places (m)."""
+    inside = np.searchsorted(band_x(), [left, right])
+    return slice(int(inside[0]), int(inside[1]))
+
+
+def edges(
+    box: tuple[float, float, float, float],
+    *,
+    lean: float,
+    taper: float,
+    wave: tuple[Floats, Floats],
+    towards: Side | None,
+) -> Edges:
+    """Return the edges of a rectangle: x from, x to, y from, y to (m) at the free surface.
+
+    Args:
+        box: the rectangle.
+        lean: tangent of the beam's angle to the normal; it goes to -y with depth.
+        taper: tangent of the slope that a face keeps against the beam.
+        wave: what curtaining adds to the front and back face along x, shape (NX,), m.
+        towards: see `Edges`.
+    """
+    left, right, low, high = box
+    cells, depth = cells_between(left, right), band_depth()
+    front = low + depth * (taper - lean) + wave[0][cells, None]
+    back = high - depth * (taper + lean) - wave[1][cells, None]
+    return Edges(cells, front, back, high - low, towards)
+
+
+@dataclass
+class Goal:
+    """What a rectangle is to take off, cell by cell."""
+
+    front: Floats
+    """y to which the front face comes, m."""
+    back: Floats
+    crossing: npt.NDArray[np.bool_]
+    """True where it goes right through."""
+    from_front: npt.NDArray[np.bool_]
+    from_back: npt.NDArray[np.bool_]
+
+    def left(self, front: Floats, back: Floats) -> Floats:
+        """Return the thickness (m) that is still to be taken off."""
+        return np.asarray((front - self.front) + (self.back - back))
+
+
+def goal(solid: Solid, to: Edges) -> Goal:
+    """Return what a rectangle takes off; a slot inside the solid takes nothing here."""
+    front, back = solid.front[to.cells], solid.back[to.cells]
+    there = front > back
+    at_front = np.full_like(there, to.towards == "front") | (front <= to.high + FIN)
+    at_back = np.full_like(there, to.towards == "back") | (back >= to.low - FIN)
+    if to.towards is not None:
+        at_front &= to.towards == "front"
+        at_back &= to.towards == "back"
+    crossing = there & at_front & at_back
+    from_front = there & at_front & ~at_back & (to.low < front)
+    from_back = there & at_back & ~at_front & (to.high > back)
+    middle = np.clip((to.low + to.high) / 2, back, front)
+    new_front = np.where(
+        from_front, np.clip(to.low, back, front), np.where(crossing, middle, front)
+    )
+    new_back = np.where(from_back, np.clip(to.high, back, front), np.where(crossing, middle, back))
+    return Goal(new_front, new_back, crossing, there & at_front, there & at_back)
+
+
+def reached(solid: Solid, to: Edges, aim: Goal) -> float:
+    """Return the depth (m) down to which a rectangle is done, over its cells along x."""
+    left = aim.left(solid.front[to.cells], solid.back[to.cells]) > 1e-13
+    first = np.where(left.any(axis=1), left.argmax(axis=1), left.shape[1])
+    return float(first.mean() * DZ) if first.size else 0.0
+
+
+def take(solid: Solid, to: Edges, aim: Goal, charge: float, rates: Floats) -> Floats:
+    """Mill from the top down with `charge` (C/m²) at net rates (m³/C) by depth, shape (NZ,).
+
+    The cell that is being milled keeps how far it is in its faces. What is gone of it is measured
+    against the cell below, so that the charge that falls beside what is left of it is lost to it.
+
+    Returns:
+        The thickness taken off each cell, cut shares already counted, m, shape (x, NZ).
+    """
+    front, back = solid.front[to.cells], solid.back[to.cells]
+    left = aim.left(front, back)
+    below = np.zeros_like(left)
+    below[:, :-1] = left[:, 1:]
+    hit = np.minimum(np.maximum(left, below), to.height)
+    solid_part = 1.0 - solid.cut[to.cells]
+    cost = np.where(left > 1e-13, left * solid_part * DZ / (rates * np.maximum(hit, 1e-12)), 0.0)
+    before = np.cumsum(cost, axis=1) - cost
+    share = np.where(cost > 0, np.clip((charge - before) / np.maximum(cost, 1e-30), 0, 1), 0.0)
+    share[(cost == 0) & (left > 0) & (charge > before)] = 1.0
+    done = share >= 1.0
+    front[...] = np.where(done, aim.front, front - share * (front - aim.front))
+    back[...] = np.where(done, aim.back, back + share * (aim.back - back))
+    return np.asarray(share * left * solid_part)
+
+
+def recede(solid: Solid, to: Edges, aim: Goal, by: Floats) -> Floats:
+    """Move faces that are done further in by what the beam's tail takes (m, shape (NZ,)).
+
+    Returns:
+        The thickness taken off each cell, m.
+    """
+    front, back = solid.front[to.cells], solid.back[to.cells]
+    solid_part = 1.0 - solid.cut[to.cells]
+    done = (aim.left(front, back) <= 1e-13) & ~aim.crossing & (front > back) & (by > 0)
+    in_front = done & aim.from_front & (front <= to.low + 1e-12)
+    new_front = np.where(in_front, np.maximum(np.minimum(front, to.low - by), back), front)
+    in_back = done & aim.from_back & ~in_front & (back >= to.high - 1e-12)
+    new_back = np.where(in_back, np.minimum(np.maximum(back, to.high + by), front), back)
+    gone = ((front - new_front) + (new_back - back)) * solid_part
+    front[...] = new_front
+    back[...] = new_back
+    return np.asarray(gone)
+
+
+def touched(solid: Solid, to: Edges, aim: Goal, side: Side) -> npt.NDArray[np.bool_]:
+    """Return where the beam passes a face so near that it takes its film, shape (x, NZ)."""
+    front, back = solid.front[to.cells], solid.back[to.cells]
+    if side == "front":
+        return np.asarray(aim.from_front & (np.abs(front - to.low) < TOUCHED) & (front < HALF))
+    return np.asarray(aim.from_back & (np.abs(back - to.high) < TOUCHED) & (back > -HALF))

@@ -175,9 +175,10 @@ def test_a_species_that_differs_from_the_publication_is_told(lifted: MadeLiftOut
 def test_a_question_stands_with_the_stage_that_asked_it(lifted: MadeLiftOut) -> None:
     lifted.begin("trench")
     lifted.ask("trench: done; look at the images", "go on")
+    lifted.ask("trench: again?", "go on")
     lifted.ask("trench: again?", None)
-    text = words(lifted.close("waiting", "question 2"))
+    text = words(lifted.close("waiting", "question 3"))
     assert "Waits for an answer: in stage trench" in text
     assert "trench waiting" in text
     assert "Asked: done; look at the images Answer: go on" in text
-    assert "Asked: again? Answer: none yet" in text
+    assert "Asked 2 times: again? No answer yet." in text

@@ -72,7 +72,7 @@ def locate(session: Session, picture: BeamPicture) -> None:
         v = v.moved(places.reference_v)
     u = moved.u.moved(places.reference_u)
     known = (u.value if u.known else places.u, v.value if v.known else places.v)
-    places.u, places.v = session.run.decide("lamella at", known)
+    places.u, places.v = session.decide("lamella at", known)
     remember(session, picture)
 
 
@@ -99,10 +99,15 @@ def mill(
     patterns: Patterns,
     view: BeamImage,
     place: Callable[[Session, BeamPicture], None] = locate,
+    aside: float = 0.0,
 ) -> None:
-    """Mill with `charge` (C) in parts of at most ten minutes, each placed afresh."""
+    """Mill with `charge` (C) in parts of at most ten minutes, each placed afresh.
+
+    `aside` is by how much (m, along v) patterns of this current are known to land off where images
+    show the lamella: the interlocks keep them off its middle as they land.
+    """
     step, run = session.step, session.run
-    parts = run.decide("parts", max(1, math.ceil(charge / settings.current / LONGEST - 1e-9)))
+    parts = session.decide("parts", max(1, math.ceil(charge / settings.current / LONGEST - 1e-9)))
     for part in range(parts):
         place(session, stand_still(session, view))
         job = Milling(
@@ -111,7 +116,7 @@ def mill(
             settings.current,
             step.ions.voltage,
             charge / parts,
-            around=(session.places.u, session.places.v),
+            around=(session.places.u, session.places.v + aside),
         )
         run.do(session.fib.mill, job)
         run.progress(part + 1, parts, session.stage)

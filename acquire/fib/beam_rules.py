@@ -196,17 +196,15 @@ def off_what_is_kept(now: Situation, job: Milling, step: LiftOut) -> str | None:
 def _kept(step: LiftOut, angle: float, margin: float, *, faces: bool) -> tuple[float, float]:
     """Return from where to where the image at `angle` shows what is kept, v in m.
 
-    Cuts along the faces must leave the least thickness at the interface and stay on their side of
-    the middle; the others keep off the lamella as it is to be, down to halfway between interface
-    and undercut.
+    Cuts along the faces must leave half the least thickness on either side of the middle; that they
+    lean against the taper is theirs. The others keep off the lamella as it is to be, down to
+    halfway between interface and undercut.
     """
     if faces:
-        half, top, bottom = step.target.at_least / 2, step.interface, step.interface
-    else:
-        half = step.target.thickness / 2 + margin
-        top, bottom = 0.0, (step.interface + step.lamella.depth) / 2
-    across = [seen(angle, 0.0, y, -z)[1] for y in (-half, half) for z in (top, bottom)]
-    return min(0.0, *across), max(0.0, *across)
+        return -step.target.at_least / 2, step.target.at_least / 2
+    half, deep = step.target.thickness / 2 + margin, (step.interface + step.lamella.depth) / 2
+    across = [seen(angle, 0.0, y, -z)[1] for y in (-half, half) for z in (0.0, deep)]
+    return min(across), max(across)
 
 
 def _about_lamella(job: Milling) -> Iterator[Bounds]:

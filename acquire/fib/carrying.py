@@ -62,7 +62,7 @@ def calibrate(session: Session, view: BeamImage) -> NeedlePosition:
     tip = see_tip(session, view)
     encoders = session.run.do(session.fib.status).needle
     error = (tip.x.value - encoders.x, tip.y.value - encoders.y, tip.z.value - encoders.z)
-    session.places.needle = NeedlePosition(*session.run.decide("needle against encoders", error))
+    session.places.needle = NeedlePosition(*session.decide("needle against encoders", error))
     return NeedlePosition(tip.x.value, tip.y.value, tip.z.value)
 
 
@@ -82,7 +82,7 @@ def needle_in(session: Session) -> None:
     second = calibrate(session, step.views.wide)
     moved = math.dist((before.x, before.y, before.z), (at.needle.x, at.needle.y, at.needle.z))
     session.found["needle_error_m"] = moved
-    if session.run.decide("needle as its encoders", moved <= 1e-6):
+    if session.decide("needle as its encoders", moved <= 1e-6):
         return
     session.ask(
         f"the needle went from {first} to {second}, which is {moved * 1e6:.2g} um from where its "
@@ -119,14 +119,14 @@ def _near(session: Session, x: float, y: float, z: float) -> None:
 
 def _touch(session: Session, view: BeamImage) -> bool:
     """Step towards the lamella, looking at every step; return whether it was seen to touch."""
-    step, run, at = session.step, session.run, session.places
+    step, at = session.step, session.places
     watch = ContactWatch(step.contact.brighter)
     half = step.lamella.length / 2
     box = (at.u - half + 1e-6, at.u + half - 1e-6, at.v - at.half, at.v + at.half)
     for number in range(step.contact.at_most):
         for _ in range(2):
             flag = watch.see(session.ion(view), box)
-            if run.decide("touches", flag is not None) and flag is not None:
+            if session.decide("touches", flag is not None) and flag is not None:
                 figures = {"step": float(number)}
                 raise_flag(session, "contact", "needle", "contact", figures, flag.note)
                 session.found["contact"] = {"steps": number, "note": flag.note}
@@ -142,7 +142,7 @@ def weld(session: Session) -> None:
     """Fill the gap to the needle with what is sputtered beside it, until enough is bridged."""
     settings, half = session.step.weld, session.places.half
     before = session.known("the gap to the needle", lambda n: _gap(session, n), lambda g: g[1])[0]
-    gap = session.run.decide("gap", before.right - before.left)
+    gap = session.decide("gap", before.right - before.left)
     if gap > settings.gap_max:
         session.ask(
             f"the gap to the needle is {gap * 1e6:.2g} um, more than "
@@ -209,7 +209,7 @@ def lift(session: Session) -> None:
         _up(session, height)
         if height > LOOKED_AT:
             continue
-        comes = run.decide("comes with the needle", _came(session, before, height))
+        comes = session.decide("comes with the needle", _came(session, before, height))
         if not comes:
             for fact in ("needle weld", "cut free", "lamella on needle"):
                 run.verified(fact, False)

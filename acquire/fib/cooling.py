@@ -22,7 +22,7 @@ def cool(session: Session) -> None:
     while True:
         status = reading(session)
         now = run.now()
-        steady = run.decide("steady", is_steady(status, cold))
+        steady = session.decide("steady", is_steady(status, cold))
         since = (now if since is None else since) if steady else None
         if since is not None and now - since >= cold.steady:
             break
@@ -68,6 +68,6 @@ def is_steady(status: CryoStatus, cold: Cold) -> bool:
 def still_cold(session: Session) -> None:
     """Read the temperatures before a stage; where it is not cold, wait for it or ask."""
     status = reading(session)
-    if not session.run.decide("steady", is_steady(status, session.step.cold)):
+    if not session.decide("steady", is_steady(status, session.step.cold)):
         session.run.verified("cold", False)
         cool(session)

@@ -60,7 +60,7 @@ def land(session: Session) -> None:
         found = _gap_to_post(session)
         gap = found.right - found.left
         run.progress(0, 1, f"gap {gap * 1e6:.2f} um")
-        if run.decide("at the post", gap <= 1.15 * step.land.gap):
+        if session.decide("at the post", gap <= 1.15 * step.land.gap):
             break
         most = step.land.step if gap < COARSE else NEAR_STEP
         session.needle_by(x=-min(most, max(gap - step.land.gap, 0.03e-6)), step=NEAR_STEP)
@@ -79,7 +79,7 @@ def _to_the_grid(session: Session) -> None:
         y = (ion.upper.value + ion.lower.value) / 2
         z = _height(session, ion.upper.value, electron)
         x = ion.end.value + post_to_middle(session)
-        off = session.run.decide("post", (x, y, z))
+        off = session.decide("post", (x, y, z))
         if max(abs(off[0]), abs(off[1])) <= 0.6e-6 and abs(off[2]) <= HIGH:
             break
         session.shift(tilt, x=-off[0], y=-off[1], z=-off[2])
@@ -121,7 +121,7 @@ def _come_down(session: Session) -> None:
         ion, electron = _both(session, "right", "the lamella on the needle", wide=True)
         top = _height(session, ion.upper.value, electron)
         y = (ion.upper.value + ion.lower.value) / 2 - at.v
-        aside, high = session.run.decide("lamella over the post", (y, top))
+        aside, high = session.decide("lamella over the post", (y, top))
         if abs(high) <= HIGH and abs(aside) <= ASIDE:
             return
         session.needle_by(y=-aside, z=-high, step=NEAR_STEP)
@@ -139,7 +139,7 @@ def _gap_to_post(session: Session) -> OpenJoint:
     post, lamella, picture = session.known(
         "the gap to the post", look, lambda found: (found[0].end, found[1].end)
     )
-    left, right = session.run.decide("gap", (post.end.value, lamella.end.value))
+    left, right = session.decide("gap", (post.end.value, lamella.end.value))
     return OpenJoint(left, right, picture, picture)
 
 
@@ -221,7 +221,7 @@ def _leave(session: Session) -> None:
     for way in LEAVE:
         session.needle_by(x=way, step=NEAR_STEP)
         moved = shift_between(before, session.ion(view), 3e-6).length
-        if run.decide("lamella moved", not moved.known or moved.value > STAYS):
+        if session.decide("lamella moved", not moved.known or moved.value > STAYS):
             run.verified("released", False)
             told = moved.refusal or f"by {moved.value * 1e6:.2g} um"
             session.ask(f"the lamella does not stay when the needle leaves it: {told}", ("stop",))

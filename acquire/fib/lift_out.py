@@ -56,11 +56,11 @@ def lift_out(step: LiftOut, fib: Fib, cryo: Cryo, run: Run) -> dict[str, Any]:
     for index, name in enumerate(step.stages):
         session.stage = name
         run.progress(index, len(step.stages), name)
-        run.decide(f"stage {name}", BEGUN)
+        session.decide(f"stage {name}", BEGUN)
         if name != "cool":
             still_cold(session)
         _stage(session, name)
-        run.decide(f"stage {name}", ENDED)
+        session.decide(f"stage {name}", ENDED)
     return result(session, begun, run.do(cryo.status))
 
 

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import math
 
-from acquire.fib.places import Box, at_grid, at_site, grid_box, site_box
+from acquire.fib.places import at_site, in_the_way
 from acquire.gate import Situation
-from drivers.fib import FibLimits, FibStatus, NeedlePosition, StagePosition
+from drivers.fib import FibLimits, NeedlePosition, StagePosition
 from protocols.lift_out import LiftOut
 
 LARGEST = 1.0
@@ -191,7 +191,7 @@ def _longest_step(
     """Return the longest step (m) that is allowed now, and in which case that is."""
     status, limits = now.status, now.limits
     far = (limits.needle_step_far, "in one go")
-    box = _in_the_way(status, step)
+    box = in_the_way(status.stage, step)
     if box is None:
         return far
     if at_site(status.stage, step) and now.facts.hold("cut free") and _up(here, to):
@@ -201,12 +201,6 @@ def _longest_step(
     if box.distance(_place(here), _place(to)) > limits.needle_near:
         return far
     return limits.needle_step_near, f"within {limits.needle_near * 1e6:g} um of the lamella"
-
-
-def _in_the_way(status: FibStatus, step: LiftOut) -> Box | None:
-    if at_site(status.stage, step):
-        return site_box(step)
-    return grid_box(step) if at_grid(status.stage, step) else None
 
 
 def _up(here: NeedlePosition, to: NeedlePosition) -> bool:

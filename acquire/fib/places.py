@@ -55,14 +55,31 @@ class Box:
         return min(at(low), at(high))
 
 
-def site_box(step: LiftOut) -> Box:
+def in_the_way(stage: StagePosition, step: LiftOut) -> Box | None:
+    """Return what the needle can run into where the stage stands; None away from both places.
+
+    The frame begins where the beams meet, so that things are to the left when the stage stands to
+    the right of their place.
+    """
+    if at_site(stage, step):
+        return _shifted(_site_box(step), step.site, stage)
+    return _shifted(_grid_box(step), step.grid, stage) if at_grid(stage, step) else None
+
+
+def _shifted(box: Box, place: StagePlace, stage: StagePosition) -> Box:
+    x, y = place.x - stage.x, place.y - stage.y
+    (left, back, bottom), (right, front, top) = box.low, box.high
+    return Box((left + x, back + y, bottom), (right + x, front + y, top))
+
+
+def _site_box(step: LiftOut) -> Box:
     """Return the lamella where it is cut, with what the trenches leave on its faces."""
     x = step.lamella.length / 2
     y = step.lamella.thickness / 2 + step.trench.leave
     return Box((-x, -y, -step.lamella.depth), (x, y, 0.0))
 
 
-def grid_box(step: LiftOut) -> Box:
+def _grid_box(step: LiftOut) -> Box:
     """Return the post with the lamella at it: the tip that carries one is at its right end."""
     right = step.lamella.length + step.land.gap
     return Box((-POST_WIDTH, -POST_HALF, -POST_HEIGHT), (right, POST_HALF, 0.0))

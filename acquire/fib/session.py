@@ -89,10 +89,15 @@ class Session:
             for attempt in range(tries):
                 found = look(2**attempt)
                 refusals = [each.refusal for each in needed(found) if each.refusal is not None]
-                if not self.run.decide(f"cannot tell {what}", bool(refusals)):
+                if not self.decide(f"cannot tell {what}", bool(refusals)):
                     return found
             why = refusals[0] if refusals else "the journal says that it could not be told"
             self.ask(f"{what} cannot be told from the image: {why}", ("look again", "stop"))
+
+    def decide(self, name: str, value: T) -> T:
+        """Journal a value that steers the procedure, as plain Python numbers."""
+        plain: T = self.run.decide(name, _plain(value))
+        return plain
 
     # -- asking -------------------------------------------------------------------------------
 
@@ -126,7 +131,7 @@ class Session:
         """Move the specimen by x, y, z (m) in the frame: the stage's place is what is looked at."""
         at = self.places.stage
         moved = {"x": at.x - x, "y": at.y - y, "z": at.z + z}
-        self.places.stage = self.run.decide("stage", at.model_copy(update=moved))
+        self.places.stage = self.decide("stage", at.model_copy(update=moved))
         self.tilt(tilt)
 
     def needle(self, x: float, y: float, z: float) -> NeedlePosition:
@@ -163,3 +168,10 @@ class Session:
 def more(view: BeamImage, times: int) -> BeamImage:
     """Return a view with `times` the frames."""
     return view.model_copy(update={"frames": min(view.frames * times, MOST_FRAMES)})
+
+
+def _plain(value: Any) -> Any:
+    """Return numbers of NumPy as Python's own, within tuples too."""
+    if isinstance(value, tuple):
+        return tuple(_plain(each) for each in value)
+    return value.item() if hasattr(value, "item") else value

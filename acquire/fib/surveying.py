@@ -34,7 +34,7 @@ def coincide(session: Session) -> None:
     """Correct the stage's height until both beams show the same place in the middle."""
     for _ in range(session.step.survey.tries):
         height = session.known("the height of the surface", lambda n: _height(session, n), _one)
-        off = session.run.decide("height", height.value)
+        off = session.decide("height", height.value)
         if abs(off) <= COINCIDENT:
             return
         session.shift(session.setup.geometry.milling_tilt, z=-off)

@@ -44,9 +44,7 @@ def measure(session: Session) -> Strip:
         lambda strip: (strip.middle, strip.top, strip.at_interface),
     )
     at = session.places
-    at.v, at.half = session.run.decide(
-        "lamella", (strip.middle.value, strip.at_interface.value / 2)
-    )
+    at.v, at.half = session.decide("lamella", (strip.middle.value, strip.at_interface.value / 2))
     return strip
 
 
@@ -54,9 +52,9 @@ def _place(session: Session, picture: BeamPicture) -> None:
     """Take note of where the strip is; `stand_still` has told that it does not move."""
     strip = strip_in(session, picture)
     if strip.middle.known:
-        session.places.v = session.run.decide("lamella at", strip.middle.value)
+        session.places.v = session.decide("lamella at", strip.middle.value)
     else:
-        session.run.decide("lamella at", session.places.v)
+        session.decide("lamella at", session.places.v)
 
 
 # -- slices ---------------------------------------------------------------------------------------
@@ -96,11 +94,12 @@ def slice_off(
             ),
         )
 
-    mill(session, purpose, settings, charge, pattern, thin_view(session), _place)
+    view, aside = thin_view(session), -sign * learned
+    mill(session, purpose, settings, charge, pattern, view, _place, aside)
     strip = measure(session)
     error = before - thick - strip.at_interface.value
     error = max(-LEARNED_MOST, min(LEARNED_MOST, error))
-    session.misplaced[front] = session.run.decide("misplaced", learned - LEARNING * error)
+    session.misplaced[front] = session.decide("misplaced", learned - LEARNING * error)
     return strip
 
 
@@ -112,7 +111,7 @@ def thin(session: Session) -> None:
     for number, wanted in enumerate(settings.to):
         for _ in range(2 * settings.tries):
             left = strip.at_interface.value - wanted
-            if session.run.decide("thin enough", left <= THIN_ENOUGH * wanted):
+            if session.decide("thin enough", left <= THIN_ENOUGH * wanted):
                 break
             strip = slice_off(session, "thin", settings, front, max(left / 2, LEAST))
             strip = slice_off(
@@ -128,22 +127,22 @@ def thin(session: Session) -> None:
 
 def polish(session: Session) -> None:
     """Take slices off until the thickness is surely below what is asked."""
-    step, run = session.step, session.run
+    step = session.step
     settings, target = step.polish, step.target
     front = True
     strip = measure(session)
     for _ in range(settings.tries):
         keep(session, strip.at_interface)
         stop_if_too_thin(session, strip.at_interface)
-        if run.decide("thin enough", is_reached(session, strip.at_interface)):
+        if session.decide("thin enough", is_reached(session, strip.at_interface)):
             tilt_to(session, None, 0.0)
             strip = measure(session)
             keep(session, strip.at_interface)
-            if run.decide("thin enough", is_reached(session, strip.at_interface)):
+            if session.decide("thin enough", is_reached(session, strip.at_interface)):
                 reached(session, strip.at_interface)
                 return
         left = strip.at_interface.value - target.thickness
-        off = run.decide("slice", max(min(settings.slice, left * AT_ONCE), LEAST))
+        off = session.decide("slice", max(min(settings.slice, left * AT_ONCE), LEAST))
         strip = slice_off(session, "polish", settings, front, off)
         front = not front
     keep(session, strip.at_interface)
@@ -170,7 +169,7 @@ def stop_if_too_thin(session: Session, thick: Measured) -> None:
     """Ask where the lower end of the thickness falls below the least."""
     target = session.step.target
     low = thick.value - target.sigmas * thick.sigma
-    if session.run.decide("too thin", low < target.at_least):
+    if session.decide("too thin", low < target.at_least):
         session.doubts.append("the lamella may be thinner than target.at_least")
         session.ask(
             f"the lamella is {thick.value * 1e9:.0f} nm thick, perhaps as little as "

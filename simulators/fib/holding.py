@@ -52,6 +52,15 @@ def end_of(solid: Solid, side: Literal[1, -1]) -> float:
     return side * cells * DX
 
 
+def carried_end(solid: Solid) -> float:
+    """Return the x (m) of the left end of a lamella that has been lifted, however thin its middle.
+
+    On the grid that end is at `solid.moved[0]`.
+    """
+    there = np.asarray(present(solid)[:, : round(TOP / DZ)].any(axis=1))
+    return -BAND_X + int(there.argmax()) * DX
+
+
 def joins(bond: Bond, piece: Mask) -> bool:
     """True if a bond's place at the lamella's end is on a piece."""
     inner = bond.x - DX / 2 if bond.joint == "needle" else bond.x + DX / 2

@@ -11,7 +11,7 @@ from simulators.fib.sputter import spot
 
 Box = tuple[float, float, float, float]
 """Left, right, top, bottom in the ion image, m."""
-LINES_MAX = 40
+LINES_MAX = 16
 """Lines of a cleaning cross-section that are told apart; they are a spot wide at least."""
 
 

@@ -36,8 +36,8 @@ def mill(
     assert isinstance(piece.pattern, Array)
     ends = tools.through.deeper(np.zeros(2), np.array([piece.before, piece.after]))
     steps = max(1, math.ceil((ends[1] - ends[0]) / STEP))
-    bond = _beside(solid, box, place)
-    towards = _from(box, bond, solid) if bond is not None else (0.0, 0.0)
+    bond = _beside(solid, piece, box, place)
+    towards = _from(box, bond) if bond is not None else (0.0, 0.0)
     share = caught(bond, piece.pattern, towards, drift) if bond is not None else 0.0
     marks = np.linspace(ends[0], ends[1], steps + 1)
     for top, bottom in pairwise(marks):
@@ -69,15 +69,16 @@ def _dig(solid: Solid, tools: Tools, box: Box, top: float, bottom: float, place:
     return removed
 
 
-def _beside(solid: Solid, box: Box, place: str) -> Bond | None:
-    """Return the bond that a pit is to fill."""
+def _beside(solid: Solid, piece: Piece, box: Box, place: str) -> Bond | None:
+    """Return the bond that an array is to fill: on the grid the one on its side."""
+    aside = (box[2] + box[3] - piece.box[2] - piece.box[3]) / 2
     wanted = "needle"
     if place == "grid":
-        wanted = "post_front" if box[2] + box[3] > 0 else "post_back"
+        wanted = "post_front" if piece.pattern.y + aside > 0 else "post_back"
     return next((bond for bond in solid.bonds if bond.joint == wanted), None)
 
 
-def _from(box: Box, bond: Bond, solid: Solid) -> tuple[float, float]:
+def _from(box: Box, bond: Bond) -> tuple[float, float]:
     """Return the way from a pit's middle to the joint's, m."""
     outward = bond.gap / 2 if bond.joint == "needle" else -bond.gap / 2
     at_y = {"needle": 0.0, "post_front": HALF, "post_back": -HALF}[bond.joint]

@@ -11,11 +11,12 @@ import math
 import random
 import sys
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from acquire.fib.rules import RULES
-from acquire.gate import Facts, Gate, Monitor
+from acquire.gate import Facts, Gate, Monitor, Rule
 from drivers.clock import JumpingClock
 from drivers.cryo import CryoLimits, CryoStatus
 from drivers.errors import InterlockError
@@ -260,10 +261,28 @@ def random_call(draws: random.Random) -> Call:
         arguments = needle_target(draws, fib.needle)
     elif action == "cryo.cool":
         arguments = (draws.choice((88.15, 100.0, 77.0, -185.0, 130.0, 4.0, NAN, 293.0)),)
+    facts = verified(draws)
+    if action == "fib.mill" and draws.random() < 0.8:
+        fib, facts = fitting(draws, arguments[0], fib, facts)
     if running:
         fib = under_way(draws, action, arguments, fib)
     step = STEP if draws.random() < 0.95 else None
-    return Call(action, arguments, running, fib, cryo, verified(draws), step)
+    return Call(action, arguments, running, fib, cryo, facts, step)
+
+
+def fitting(
+    draws: random.Random, made: Milling, fib: FibStatus, facts: dict[str, float]
+) -> tuple[FibStatus, dict[str, float]]:
+    """Return the state and facts in which patterns of that purpose are usually milled."""
+    place = STEP.grid if made.purpose in ("release", "thin", "polish") else STEP.site
+    tilt = STEP.undercut.tilt if made.purpose == "undercut" else math.radians(52)
+    stage = replace(fib.stage, x=place.x, y=place.y, t=tilt + draws.choice((0.0, 0.0175, -0.0175)))
+    with_needle = made.purpose in ("weld", "sever", "release")
+    needed = {"sever": "needle weld", "release": "grid weld"}.get(made.purpose, "cold")
+    return (
+        replace(fib, stage=stage, needle_inserted=with_needle),
+        {"aligned": draws.uniform(0, 950), needed: 10.0, **facts},
+    )
 
 
 def under_way(
@@ -289,7 +308,7 @@ def under_way(
 # -- the gate --------------------------------------------------------------------------------
 
 
-def refusal(call: Call) -> str | None:
+def refusal(call: Call, rules: Mapping[str, Sequence[Rule]] = RULES) -> str | None:
     """Return why the gate refuses a call, None where it lets it through."""
     clock = JumpingClock()
     facts = Facts(lambda: NOW)
@@ -299,7 +318,7 @@ def refusal(call: Call) -> str | None:
         "fib": Monitor(lambda: call.fib, clock, 2.0),
         "cryo": Monitor(lambda: call.cryo, clock, 30.0),
     }
-    gate = Gate(RULES, monitors, {"fib": FibLimits(), "cryo": CryoLimits()}, facts)
+    gate = Gate(rules, monitors, {"fib": FibLimits(), "cryo": CryoLimits()}, facts)
     try:
         gate.check(call.action, call.arguments, call.step, running=call.running)
     except InterlockError as error:
@@ -313,6 +332,8 @@ class Tally:
 
     safe: Counter[str] = field(default_factory=Counter)
     unsafe: Counter[str] = field(default_factory=Counter)
+    why: Counter[str] = field(default_factory=Counter)
+    """The unsafe ones by what the oracle says first."""
     accepted: Counter[str] = field(default_factory=Counter)
     """Of the safe ones."""
     let_through: list[tuple[str, Call]] = field(default_factory=list)
@@ -326,14 +347,15 @@ class Tally:
         return self.accepted.total() / max(1, self.safe.total())
 
 
-def tally(calls: int, seed: int) -> Tally:
+def tally(calls: int, seed: int, rules: Mapping[str, Sequence[Rule]] = RULES) -> Tally:
     """Make that many random calls and count."""
     draws, made = random.Random(seed), Tally()
     for _ in range(calls):
         call = random_call(draws)
-        why, refused = unsafe(call), refusal(call)
+        why, refused = unsafe(call), refusal(call, rules)
         if why is not None:
             made.unsafe[call.action] += 1
+            made.why[why] += 1
             if refused is None:
                 made.let_through.append((why, call))
             continue
@@ -355,8 +377,9 @@ def main() -> None:
             f"{action:22} {made.safe[action]:7} {made.accepted[action]:9} {made.unsafe[action]:7}"
         )
     print(f"{len(made.let_through)} unsafe let through; {made.share:.2%} of the safe accepted")
+    print("unsafe, by check: " + ", ".join(f"{why} {n}" for why, n in sorted(made.why.items())))
     for why, call in made.let_through[:5]:
-        print(f"  LET THROUGH: {why}: {call}")
+        print(f"  LET THROUGH: {why}: {call.action} {call.arguments} {call.fib}")
     for reason, count in made.too_strict.most_common(8):
         print(f"  {count} refused though safe: {reason}")
 

@@ -51,8 +51,15 @@ class Drawn:
     field: float = 4e-6
     counts: float = 400.0
     contrast: float = 1.0
-    face: float = 0.45
-    edge: float = 0.0
+    faces: tuple[float, float] = (0.8, 0.5)
+    """Brightness of the faces above and below the interface, top 1 and trench 0."""
+    share: float = 1 / 3
+    """Depth of the interface by that of the bottom."""
+    edge: float = 0.2
+    """By how much the top is brighter at its edges, fading over `rim`."""
+    rim: float = 20e-9
+    sharp_rim: bool = False
+    """The rim is as bright all over twice `rim`, and ends there."""
     blur: float = 12e-9
     pixels: int = 512
     seed: int = 0
@@ -67,17 +74,21 @@ class Drawn:
         w = (v[:, None] - self.middle - math.tan(self.turn) * u) * math.cos(self.turn)
         half = self.thickness / 2 + wave
         dark = 1.0 - 0.8 * self.contrast
-        shape = np.where(np.abs(w) < half, 1.0, 0.0)
-        shape = np.where((w <= -half) & (w > -half - self.leans[0]), self.face, shape)
-        shape = np.where((w >= half) & (w < half + self.leans[1]), self.face, shape)
-        near = np.exp(-(((np.abs(w) - half) / 15e-9) ** 2)) * (np.abs(w) < half)
-        value = dark + (1 - dark) * (shape + self.edge * near)
+        out = np.abs(w) - half
+        lean = np.where(w < 0, self.leans[0], self.leans[1])
+        shape = np.where(out < lean, self.faces[1], 0.0)
+        shape = np.where(out < lean * self.share, self.faces[0], shape)
+        near = np.exp(np.minimum(out, 0.0) / self.rim)
+        near = (out > -2 * self.rim) * 1.0 if self.sharp_rim else near
+        shape = np.where(out <= 0, 1.0 + self.edge * near, shape)
+        value = dark + (1 - dark) * shape
         size = self.field / n
         value = ndimage.gaussian_filter(value, (self.blur / size, self.blur / size / fine))
         mean = value.reshape(self.pixels, fine, self.pixels).mean(axis=1) * self.counts
         counts = np.random.default_rng(self.seed).poisson(mean)
         return BeamPicture(counts.astype(np.uint16), self.field / self.pixels, "ion", 0.0, 0.0)
 
-    def at_interface(self, share: float) -> float:
-        """Return the true thickness at the interface."""
-        return self.thickness + share * sum(self.leans)
+    @property
+    def at_interface(self) -> float:
+        """The true thickness at the interface."""
+        return self.thickness + self.share * sum(self.leans)

@@ -37,7 +37,7 @@ class Series:
     name: str
     values: tuple[Value, ...]
     joined: bool = True
-    """By a line; else each is a point with its interval."""
+    """By a line; else, or where there is one alone, each is a point with its interval."""
 
 
 @dataclass(frozen=True)
@@ -201,7 +201,7 @@ def _curve(series: Series, number: int, x: _Times, y: _Heights) -> Curve:
         COLOURS[number % len(COLOURS)],
         DASHES[number % len(DASHES)],
         " ".join(f"{each.x},{each.y}" for each in dots) if series.joined else "",
-        () if series.joined else dots,
+        () if series.joined and len(dots) > 1 else dots,
         LEFT + 150.0 * number,
     )
 

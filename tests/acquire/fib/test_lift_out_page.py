@@ -148,6 +148,13 @@ def test_temperatures_and_nitrogen_stand_before_the_end(lifted: MadeLiftOut) -> 
     assert "4.2 of 20 l allowed" in page
 
 
+def test_a_single_reading_is_drawn_as_a_point(lifted: MadeLiftOut) -> None:
+    lifted.begin("cool")
+    lifted.cold(293.0)
+    page = write_report(lifted.close("stopped", "by the operator")).read_text(encoding="utf-8")
+    assert page.count("<circle") == 3
+
+
 def test_a_temperature_that_is_not_known_is_left_out(lifted: MadeLiftOut) -> None:
     lifted.begin("cool")
     lifted.cold(float("nan"))

@@ -17,7 +17,7 @@ FILM = 50e-9
 """Shallower than this, the free surface with its grains is seen, m."""
 FACING = 5e-9
 """m."""
-OFFSETS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 40)
+OFFSETS = (*range(1, 12), 13, 15, 17, 20, 23, 26, 30, 34, 38, 44)
 """Distances at which obstacles are looked for, in columns."""
 
 

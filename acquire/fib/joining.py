@@ -267,6 +267,7 @@ def facts_before(session: Session) -> None:
         f"this run begins here: are {', '.join(before)} done, and is the lamella {held}?",
         ("they are done", "stop"),
     )
+    _stand_where_it_is(session, before)
     lamella = step.lamella
     session.places.half = lamella.thickness / 2
     if "clean" not in before:
@@ -274,6 +275,21 @@ def facts_before(session: Session) -> None:
     for name in before:
         if name in DONE_BY:
             run.verified(DONE_BY[name], True)
+
+
+def _stand_where_it_is(session: Session, before: tuple[StageName, ...]) -> None:
+    """Bring the stage to where the first stage begins; with the needle in it is there already."""
+    step, status = session.step, session.run.do(session.fib.status)
+    place = step.grid if "land" in before else step.site
+    tilt = session.setup.geometry.milling_tilt
+    if status.needle_inserted:
+        session.places.stage = place.model_copy(
+            update={"x": status.stage.x, "y": status.stage.y, "z": status.stage.z}
+        )
+    elif before[-1] != "cool":
+        session.go(place, tilt)
+        if "land" in before:
+            session.shift(tilt, x=-(step.land.gap + step.lamella.length / 2))
 
 
 def _held_by(before: tuple[StageName, ...]) -> str:

@@ -91,10 +91,7 @@ class Terrain:
         in_band = ~outside & (np.abs(x) < BAND_X)
         places = column_places()
         near = places > -HALF
-        ahead = depth[:, near].copy()
-        inner = places[near] < HALF  # the band itself is not terrain: no wall where it begins
-        ahead[np.ix_(in_band, inner)] = ahead[in_band][:, ~inner][:, :1]
-        before = _course(ahead, places[near], raster, np.where(in_band, HALF, -HALF))
+        before = _course(depth[:, near], places[near], raster, np.where(in_band, HALF, -HALF))
         behind = _course(depth[:, ~near], places[~near], raster, np.full(len(x), -np.inf))
         return tuple(  # type: ignore[return-value]
             self._lit(course, cover, index, outside, raster, shades, look, ice)

@@ -14,6 +14,11 @@ from collections.abc import Iterator, Sequence
 from protocols.lift_out import Layer
 from protocols.milling_rates import rates
 
+OPEN_PIT = 10e-6
+"""Across which the atoms of a slice off a free face get away: as from a pit that wide, m."""
+LINE_BY_LINE = 1.7
+"""A cleaning cross-section's rate against normal incidence: its front leans by about 45 deg (ours),
+and rates go with cos^-1.5 to cos^-2. Source: fib-and-tem.md, section 5.1 [lit]."""
 SLICES = 24
 """Slices of each layer over which the captured share is summed; 1 % at a pit twice as deep as
 wide."""
@@ -66,6 +71,22 @@ def charge_for(
             escaped = 1.0 - captured_share(width, height, top + (index + 0.5) * thick)
             per_area += thick / (known[material].value * escaped)
     return overdose * width * height * per_area
+
+
+def charge_of_slice(
+    layers: Sequence[Layer],
+    species: str,
+    width: float,
+    thick: float,
+    depth: float,
+    overdose: float = 1.0,
+) -> float:
+    """Return the charge (C) that a cleaning cross-section takes to mill a slice off a free face.
+
+    The slice is `width` along the face, `thick` off it and `depth` deep (m).
+    """
+    open_pit = charge_for(layers, species, width, OPEN_PIT, depth, overdose)
+    return open_pit * thick / OPEN_PIT / LINE_BY_LINE
 
 
 def _through(layers: Sequence[Layer], depth: float) -> Iterator[tuple[str, float, float]]:

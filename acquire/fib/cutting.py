@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from acquire.fib.aligning import locate, mill, stand_still, strip_in
-from acquire.fib.charge import charge_for
+from acquire.fib.charge import charge_for, charge_of_slice
 from acquire.fib.edges import falling_edge
 from acquire.fib.end_points import electrolyte
 from acquire.fib.face import Face, layers_on_face
@@ -22,8 +22,6 @@ OPEN = 0.35
 quite dark. What is not cut through looks closed all along. Ours, to verify."""
 SHADED = 0.7
 """Share of a cut's length over which it is looked for; its ends lie beside other edges."""
-OPEN_PIT = 10e-6
-"""Height of a pit that is as open as the side of a face beside its trench, m."""
 TILTED_REACH = 1.6e-6
 """How far the lamella's top is looked for after the tilt: the tilt axis is a micrometre off, m."""
 AFRESH = 0.5
@@ -41,7 +39,9 @@ def charge(
 
 def open_charge(session: Session, settings: Cut, width: float, thick: float, depth: float) -> float:
     """Return the charge of a slice `thick` (m) off a face: what is sputtered leaves sideways."""
-    return charge(session, settings, width, OPEN_PIT, depth, thick / OPEN_PIT)
+    step = session.step
+    needed = charge_of_slice(step.layers, step.ions.species, width, thick, depth, settings.overdose)
+    return session.run.decide("charge", needed)
 
 
 # -- trench -------------------------------------------------------------------------------------

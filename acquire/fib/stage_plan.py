@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from acquire.fib.charge import charge_for
+from acquire.fib.charge import charge_for, charge_of_slice
 from protocols.fib import BeamImage
 from protocols.lift_out import Cut, LiftOut, StageName, Weld
 from protocols.units import ELEMENTARY_CHARGE
@@ -41,10 +41,8 @@ SLOPE_OVER = 300.0
 """s over which the instrument averages the slope that it tells; ours."""
 SIGMA = 4e-9
 """Standard error with which the thickness of a thin lamella is measured, m; ours, to verify."""
-OUTSIDE = 0.3e-6
+OUTSIDE = 0.2e-6
 """By which a slice begins outside the face, m."""
-OPEN_PIT = 10e-6
-"""Across which a slice's atoms get away: as from a pit that wide, m."""
 
 
 @dataclass(frozen=True)
@@ -135,8 +133,8 @@ def _charge(step: LiftOut, cut: Cut, width: float, height: float, depth: float) 
     return charge_for(step.layers, step.ions.species, width, height, depth, cut.overdose)
 
 
-def _open_charge(step: LiftOut, cut: Cut, width: float, thick: float, depth: float) -> float:
-    return _charge(step, cut, width, OPEN_PIT, depth) * thick / OPEN_PIT
+def _slice_charge(step: LiftOut, cut: Cut, width: float, thick: float, depth: float) -> float:
+    return charge_of_slice(step.layers, step.ions.species, width, thick, depth, cut.overdose)
 
 
 # -- stages ----------------------------------------------------------------------------------
@@ -183,7 +181,7 @@ def clean(step: LiftOut) -> Takes:
     """A slice off either face, and looks at the thickness and at the front face."""
     cut, lamella, wide = step.clean, step.lamella, step.views.wide
     width, deep = lamella.length + step.trench.extra, lamella.depth + step.undercut.width
-    charge = _open_charge(step, cut, width, step.trench.leave, deep)
+    charge = _slice_charge(step, cut, width, step.trench.leave, deep)
     looks = stand_still(wide) + ion(step.views.near) + electron(step, wide)
     return 2 * milled(cut, charge, wide) + looks
 
@@ -259,7 +257,7 @@ def release(step: LiftOut) -> Takes:
 def _slice(step: LiftOut, cut: Cut, thick: float, turn: float) -> Takes:
     """Return what a slice off one face takes: tilt, wait, measure, mill, measure."""
     view = step.views.thin
-    charge = _open_charge(step, cut, step.lamella.kept, thick + OUTSIDE, step.lamella.depth)
+    charge = _slice_charge(step, cut, step.lamella.kept, thick + OUTSIDE, step.lamella.depth)
     looks = stage(turn=turn) + stand_still(view, moved=True) + 2 * ion(view)
     return looks + milled(cut, charge, view)
 

@@ -13,7 +13,7 @@ from drivers.fib import BeamPicture, Purpose
 from protocols.fib import BeamImage, CleaningCrossSection
 from protocols.lift_out import Polish, Thin
 
-OUTSIDE = 0.3e-6
+OUTSIDE = 0.2e-6
 """By which a slice begins outside the face, m: what leans out, and the error of the placement."""
 AT_ONCE = 0.6
 """Share of what is left to remove, from both faces together, that one slice takes at most."""

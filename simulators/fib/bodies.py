@@ -10,12 +10,13 @@ import numpy as np
 from scipy import ndimage
 
 from simulators.fib.block import Block, Mask
+from simulators.fib.holding import present
 from simulators.fib.raster import Floats
 from simulators.fib.scene import Look, Shades
 from simulators.fib.solid import BAND_X, BAND_Z, DX, DZ, HALF, NX, NZ, Bond, Joint, Solid
 
-THERE = 1e-9
-"""Thinner than this, a cell is not there, m."""
+CUT = 0.8
+"""How much darker a cell is when tilted cuts or pits have taken nearly all of it; ours."""
 POST_HALF, POST_LENGTH = 5e-6, 40e-6
 """Half the width of the grid's post, and how far it reaches back and down, m; ours."""
 STEADY = 0.1e-6
@@ -46,20 +47,13 @@ def mirrored(solid: Solid) -> Solid:
     )
 
 
-def recessed(solid: Solid) -> Solid:
-    """Return the solid with tilted cuts, which come in from the back, taken off its back face."""
-    share = np.minimum(solid.cut, 1.0)
-    there = np.maximum(solid.front - solid.back, 0.0)
-    return replace(solid, back=solid.back + share * there)
-
-
 def lamella_cells(solid: Solid) -> Mask:
     """Return the cells of the lamella, shape (NX, NZ).
 
     While it is in the bulk: the thinned cells about its middle. Afterwards: the largest piece that
     does not hang together with the bulk.
     """
-    there = solid.thickness > THERE
+    there = present(solid)
     if solid.held != "bulk":
         labels, _ = ndimage.label(there)
         rim = np.concatenate([labels[0], labels[-1], labels[:, -1]])
@@ -85,12 +79,14 @@ class Maker:
     look: Look
     in_contact: bool
     electrons: bool
+    from_back: bool
+    """The solid is mirrored: what is seen is the back face, from which tilted cuts come in."""
     finer: int
     """Columns per cell: in narrow fields a face runs on between the cells' middles."""
 
     def in_band(self, with_lamella: bool) -> Mask:
         """Return which cells are at the site."""
-        there = self.solid.thickness > THERE
+        there = present(self.solid)
         return there if with_lamella else there & ~self.lamella
 
     def band(self, there: Mask, sky: Floats, floors: Floats) -> Block:
@@ -104,7 +100,8 @@ class Maker:
         depth = (np.arange(NZ) + 0.5) * DZ
         open_ = 1 - depth / np.hypot(depth, OPPOSITE)
         ground = np.where(self.lamella, open_, floors[:, None])
-        ground = np.where(depth < DZ, sky[:, None], ground)
+        uppermost = there & (np.arange(NZ) == there.argmax(axis=1)[:, None])
+        ground = np.where(uppermost, sky[:, None], ground)
         return self._cells(there, self.look.wall * open_[None, :], ground)
 
     def apart(self, x: float) -> Block:
@@ -137,8 +134,10 @@ class Maker:
         face = self._lit(bare * (1 - hidden) + self.shades.redeposit * hidden, there, face_sky)
         if self.electrons:
             face *= 1 - np.exp(-np.maximum(front - back, 0) / look.transparent)
+        if self.from_back:
+            face *= self._pitted
         upper = np.broadcast_to(self.shades.at(edges[:-1] + 20e-9), front.shape)
-        floor = self._lit(upper, there, floor_sky)
+        floor = self._lit(upper, there, floor_sky) * self._pitted
         return Block(
             np.linspace(-BAND_X, BAND_X, NX * self.finer + 1),
             edges,
@@ -155,6 +154,11 @@ class Maker:
         touched = np.where(self.lamella & self.in_contact, look.contact, 1.0)
         iced = self.shades.behind_ice(bright, self.solid.ice, look.escape)
         return np.asarray(iced * shaded * touched * there)
+
+    @property
+    def _pitted(self) -> Floats:
+        """Return how bright cells are that are partly cut, against whole ones."""
+        return np.asarray(1 - CUT * np.minimum(self.solid.cut, 1.0))
 
     def _running(self, face: Floats, there: Mask) -> Floats:
         """Return a face in finer columns: straight from cell to cell unless there is a step."""

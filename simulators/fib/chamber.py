@@ -12,6 +12,7 @@ from pydantic import TypeAdapter
 
 from drivers.fib import Geometry, StagePosition
 from simulators.fib.beams import Pointing, pressure
+from simulators.fib.beginning import begin
 from simulators.fib.faults import (
     ContactMissed,
     LamellaFalls,
@@ -21,7 +22,7 @@ from simulators.fib.faults import (
     at,
 )
 from simulators.fib.fib_world import Event, FibWorld
-from simulators.fib.holding import carry, end_of
+from simulators.fib.holding import carried_end, carry
 from simulators.fib.material_stack import Stack
 from simulators.fib.motion import (
     NEEDLE,
@@ -67,13 +68,15 @@ class Chamber:
         if world.get("specimen") is None:
             world.put("specimen", load_specimen(settings.specimen).model_dump(mode="json"))
         self.specimen = Specimen.model_validate(world.get("specimen"))
+        self.interface = self.specimen.upper_face(settings.interface)
+        """Depth of the interface that the lamella is for, m."""
         self.stack = Stack(self.specimen)
         self.geometry = Geometry(settings.column_angle)
         self.motion = Motion(world.seed, settings)
         self.pointing = Pointing(settings, world.seed)
         place = settings.site
-        begin = Stage(StagePosition(place.x, place.y, place.z, place.r, 0.0))
-        self.stage = STAGE.validate_python(world.get("stage") or begin)
+        at_first = Stage(StagePosition(place.x, place.y, place.z, place.r, 0.0))
+        self.stage = STAGE.validate_python(world.get("stage") or at_first)
         self.needle = NEEDLE.validate_python(world.get("needle") or Needle())
         self.grip = _GRIP.validate_python(world.get("grip"))
         """Place of the tip in the lamella's frame while both are welded, m."""
@@ -89,6 +92,8 @@ class Chamber:
         self._ice_at = float(world.get("ice_at") or 0.0)
         self.solid = solid_in(world.arrays, {name: world.get(name) for name in ("bonds", "body")})
         if not world.arrays:
+            world.put("interface", self.interface)
+            begin(self)
             self.save()
 
     def save(self, *events: Event) -> None:
@@ -102,7 +107,7 @@ class Chamber:
             world.put("weld_from", self.weld_from)
             world.put("ice_at", self._ice_at)
             world.put("bonds", _BONDS.dump_python(solid.bonds, mode="json"))
-            world.put("body", [solid.held, solid.moved, solid.rolled, solid.ice, solid.end])
+            world.put("body", [solid.held, solid.moved, solid.rolled, solid.ice])
             world.keep({name: getattr(solid, name) for name in ARRAYS} | self.kept_too())
             for event in events:
                 world.record(event)
@@ -182,7 +187,7 @@ class Chamber:
         """Return where a lamella is whose needle's tip is there, as `Solid.moved` counts it."""
         to = tip - np.asarray(self.grip)
         if self.place == "grid":
-            to[0] += self.solid.end
+            to[0] += carried_end(self.solid)
         return triple(to)
 
     def meet(self) -> list[Event]:
@@ -235,8 +240,7 @@ class Chamber:
             solid.held = "bulk"
             return [Event("lamella", t, note="it sticks in its trench, the weld tore")]
         if first:
-            solid.end = end_of(solid, -1)
-            carry(solid, self.specimen.upper_face(self.settings.interface))
+            carry(solid, self.interface)
         falls = at(self.faults, LamellaFalls, t) is not None
         if falls or at(self.faults, WeldBreaks, t):
             self.lose()
@@ -279,7 +283,7 @@ def solid_in(arrays: Mapping[str, Floats], state: Mapping[str, Any]) -> Solid:
             setattr(solid, name, arrays[name])
     solid.bonds = _BONDS.validate_python(state["bonds"] or [])
     if state["body"] is not None:
-        held, moved, rolled, ice, end = state["body"]
+        held, moved, rolled, ice = state["body"]
         solid.held, solid.moved = _HELD.validate_python(held), _TRIPLE.validate_python(moved)
-        solid.rolled, solid.ice, solid.end = float(rolled), float(ice), float(end)
+        solid.rolled, solid.ice = float(rolled), float(ice)
     return solid

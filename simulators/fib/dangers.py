@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from protocols.fib import extent
 from simulators.fib.chamber import Chamber
+from simulators.fib.touch import moved
 
 if TYPE_CHECKING:
     from simulators.fib.exposing import Exposure
@@ -58,7 +59,7 @@ def _on_kept(chamber: Chamber, exposure: Exposure) -> bool:
     u, v = chamber.pointing.shift("ion", exposure.current, angle, chamber.displaced(t), t)
     x, y = 0.0, 0.0
     if chamber.place == "grid":
-        x, y = chamber.solid.grid_shift, chamber.solid.moved[1]
+        x, y, _ = moved(chamber.solid, "grid")
     half, core = chamber.settings.kept / 2, CORE.get(job.purpose, BODY)
     for pattern in job.patterns:
         left, right, top, bottom = extent(pattern)

@@ -111,14 +111,15 @@ def take(solid: Solid, to: Edges, aim: Goal, charge: float, rates: Floats) -> Fl
     """Mill from the top down with `charge` (C/m²) at net rates (m³/C) by depth, shape (NZ,).
 
     The cell that is being milled keeps how far it is in its faces. What is gone of it is measured
-    against the widest cell below: the charge that falls beside what is left of it is lost to it.
+    against the cell below, so that the charge that falls beside what is left of it is lost to it.
 
     Returns:
         The thickness taken off each cell, cut shares already counted, m, shape (x, NZ).
     """
     front, back = solid.front[to.cells], solid.back[to.cells]
     left = aim.left(front, back)
-    below = np.maximum.accumulate(left[:, ::-1], axis=1)[:, ::-1]
+    below = np.zeros_like(left)
+    below[:, :-1] = left[:, 1:]
     hit = np.minimum(np.maximum(left, below), to.height)
     solid_part = 1.0 - solid.cut[to.cells]
     cost = np.where(left > 1e-13, left * solid_part * DZ / (rates * np.maximum(hit, 1e-12)), 0.0)

@@ -20,6 +20,7 @@ from simulators.draws import generator
 from simulators.fib import columns, faces, pits, undercut
 from simulators.fib.account import Account
 from simulators.fib.faces import Edges, Goal, Side
+from simulators.fib.holding import carried_end
 from simulators.fib.material_stack import Stack, Through
 from simulators.fib.pieces import Piece, pieces
 from simulators.fib.redeposition import captured, to_wall
@@ -28,8 +29,9 @@ from simulators.fib.sputter import REDEPOSIT, TrueRates, curtain, enhancement, r
 
 TILTED = math.radians(20)
 """A beam further from the normal mills the faces that it sees, not the top."""
-STEP = 0.1e-6
-"""Depth over which the captured share is taken as constant, m."""
+STEP, STEP_CLEANING = 0.1e-6, 1e-6
+"""Depth over which the captured share is taken as constant, m; a cleaning cross-section's share is
+small."""
 TAPER, TAPER_SCATTER = math.radians(1.5), math.radians(0.3)
 """Natural slope of a milled face; 1 to 2 deg are compensated in practice [lit]."""
 ON_FACES = 0.1
@@ -125,7 +127,7 @@ class Mill:
             drift: how far the needle has moved since the weld began, m.
         """
         away = self._solid.moved if place == "grid" else (0.0, 0.0, 0.0)
-        shift = self._solid.grid_shift if place == "grid" else 0.0
+        shift = away[0] - carried_end(self._solid) if place == "grid" else 0.0
         v = -(away[1] * math.cos(angle) - away[2] * math.sin(angle))
         beam = _Beam(angle, job.current, place, drift, (offset[0] - shift, offset[1] + v))
         for piece in pieces(job, begin, end):
@@ -153,7 +155,8 @@ class Mill:
         steep = math.cos(beam.angle)
         flat = (box[0], box[1], box[2] / steep, box[3] / steep)
         fastest = float(self._through.cells.max())
-        steps = max(1, math.ceil((piece.after - piece.before) * fastest / STEP))
+        fine = STEP_CLEANING if _towards(piece) else STEP
+        steps = max(1, math.ceil((piece.after - piece.before) * fastest / fine))
         charge = (piece.after - piece.before) / steps
         to = faces.edges(
             flat,

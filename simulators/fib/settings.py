@@ -8,7 +8,7 @@ from typing import Annotated
 from pydantic import Field
 
 from protocols.fib import StagePlace
-from protocols.lift_out import StageName
+from protocols.lift_out import Lamella, StageName
 from protocols.model import Written
 from protocols.units import Metres, MetresPerSecond, Pascals, Radians, Seconds
 from simulators.fib.faults import FibFault
@@ -32,6 +32,8 @@ class SimFibSettings(Written):
     """The layer, by name or by index from 0, whose upper face the lamella is for."""
     prepared: StageName | None = None
     """Begin with the specimen as it ideally is before that stage; left out, untouched."""
+    lamella: Lamella = Lamella()
+    """As it was cut, for `prepared`."""
     start_cold: bool = False
     """Begin with the stage, needle and shield cold."""
     site: StagePlace = StagePlace(x=0.0, y=0.0)

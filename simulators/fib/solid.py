@@ -98,17 +98,10 @@ class Solid:
     moved: tuple[float, float, float] = (0.0, 0.0, 0.0)
     """Where the lamella is against where it was cut (m), or on the grid against its place there:
     with its end at the post's face, x = 0 of the grid's frame."""
-    end: float = -6e-6
-    """x of the lamella's left end as it was cut (m): on the grid it stands at `moved[0]`."""
     rolled: float = 0.0
     """Rotation of the lamella about the needle's axis, rad."""
     ice: float = 0.0
     """On all faces, m."""
-
-    @property
-    def grid_shift(self) -> float:
-        """What to add to an x of the lamella as it was cut to have its x on the grid, m."""
-        return self.moved[0] - self.end
 
     @property
     def thickness(self) -> Floats:

@@ -17,7 +17,7 @@ FILM = 50e-9
 """Shallower than this, the free surface with its grains is seen, m."""
 FACING = 5e-9
 """m."""
-OFFSETS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 40)
+OFFSETS = (*range(1, 12), 13, 15, 17, 20, 23, 26, 30, 34, 38, 44)
 """Distances at which obstacles are looked for, in columns."""
 
 
@@ -91,10 +91,7 @@ class Terrain:
         in_band = ~outside & (np.abs(x) < BAND_X)
         places = column_places()
         near = places > -HALF
-        ahead = depth[:, near].copy()
-        inner = places[near] < HALF  # the band itself is not terrain: no wall where it begins
-        ahead[np.ix_(in_band, inner)] = ahead[in_band][:, ~inner][:, :1]
-        before = _course(ahead, places[near], raster, np.where(in_band, HALF, -HALF))
+        before = _course(depth[:, near], places[near], raster, np.where(in_band, HALF, -HALF))
         behind = _course(depth[:, ~near], places[~near], raster, np.full(len(x), -np.inf))
         return tuple(  # type: ignore[return-value]
             self._lit(course, cover, index, outside, raster, shades, look, ice)

@@ -8,6 +8,7 @@ from typing import Literal
 
 import numpy as np
 
+from simulators.fib.holding import carried_end
 from simulators.fib.motion import Place, Vector
 from simulators.fib.solid import BAND_X, BAND_Z, COLUMN, DX, DZ, HALF, NX, NZ, SITE, Solid
 
@@ -106,7 +107,7 @@ def _end(solid: Solid, place: Place, x: float, y: float, z: float) -> Touch | No
 def moved(solid: Solid, place: Place) -> tuple[float, float, float]:
     """Return where the lamella's own origin is in the frame of site or grid, m."""
     x, y, z = solid.moved
-    return (solid.grid_shift, y, z) if place == "grid" else (x, y, z)
+    return (x - carried_end(solid), y, z) if place == "grid" else (x, y, z)
 
 
 def needle_gap(solid: Solid, tip: Vector) -> float:

@@ -15,6 +15,7 @@ from drivers.fib import Milling
 from simulators.fib.chamber import solid_in
 from simulators.fib.exposing import PROCESS_GONE
 from simulators.fib.fib_world import Event, read_arrays, read_events
+from simulators.fib.scoring import Score, score
 from simulators.fib.solid import Solid
 from simulators.world import read_state
 
@@ -47,6 +48,8 @@ class Truth:
     events: tuple[Event, ...]
     solid: Solid
     jobs: tuple[Job, ...]
+    interface: float
+    """Depth of the interface that the lamella is for, m."""
 
     @property
     def unsafe(self) -> tuple[Event, ...]:
@@ -63,6 +66,10 @@ class Truth:
     def lamella(self) -> tuple[str, ...]:
         """What became of the lamella, in words, oldest first."""
         return tuple(event.note for event in self.events if event.kind == "lamella")
+
+    def score(self, kept: float) -> Score:
+        """Return how good the lamella is over the length that is kept (m)."""
+        return score(self.solid, self.interface, kept)
 
     def charge(self, purpose: str) -> float:
         """Return the charge (C) that all patterns of a purpose have delivered."""
@@ -93,8 +100,9 @@ def truth(world: Path) -> Truth:
     with _reading(world) as db:
         events = tuple(read_events(db))
         names = ("bonds", "body")
+        interface = read_state(db, "interface")
         solid = solid_in(read_arrays(db), {name: read_state(db, name) for name in names})
-    return Truth(events, solid, tuple(_jobs(events)))
+    return Truth(events, solid, tuple(_jobs(events)), float(interface))
 
 
 def _jobs(events: tuple[Event, ...]) -> Iterator[Job]:

@@ -18,7 +18,8 @@ from drivers.fib import BeamName
 from protocols.fib import BeamImage
 from protocols.units import ELEMENTARY_CHARGE
 from simulators.fib.block import Block
-from simulators.fib.bodies import Maker, lamella_cells, mirrored, recessed
+from simulators.fib.bodies import Maker, lamella_cells, mirrored
+from simulators.fib.holding import end_of
 from simulators.fib.needle_view import needle_layer
 from simulators.fib.raster import Floats, Layer, Raster, Reals, empty
 from simulators.fib.scene import Look, Scene, Shades, shades
@@ -72,19 +73,20 @@ def brightness(
     """Return what is seen without blur and noise, against tungsten, shape (pixels, pixels)."""
     size = settings.field / settings.pixels
     du, dv = scene.shift
-    solid = recessed(scene.solid)
-    needle = scene.needle
+    solid, needle = scene.solid, scene.needle
     flipped = angle < 0
     if flipped:
         solid, dv = mirrored(solid), -dv
         needle = None if needle is None else (needle[0], -needle[1], needle[2])
     half = settings.field / 2
     raster = Raster(-half - du, -half - dv, size, settings.pixels, abs(angle))
-    drawing = Drawing(scene, solid, raster, look, shades(scene, look, beam, insulators), beam)
+    drawing = Drawing(
+        scene, solid, raster, look, shades(scene, look, beam, insulators), beam, flipped
+    )
     seen = drawing.all()
     if needle is not None:
         seen = needle_layer(needle, raster, drawing.shades.needle).over(seen)
-    bright = drawing.textured(seen, flipped)
+    bright = drawing.textured(seen)
     return bright[::-1] if flipped else bright
 
 
@@ -99,9 +101,10 @@ class Drawing:
         look: Look,
         shades: Shades,
         beam: BeamName,
+        flipped: bool,
     ) -> None:
         self.scene, self.solid, self.raster, self.look = scene, solid, raster, look
-        self.shades = shades
+        self.shades, self.flipped = shades, flipped
         self.finer = FINER if raster.size * raster.pixels < FINE_FIELD else 1
         self.maker = Maker(
             solid,
@@ -110,6 +113,7 @@ class Drawing:
             look,
             scene.in_contact,
             beam == "electron",
+            flipped,
             self.finer,
         )
 
@@ -128,7 +132,7 @@ class Drawing:
         if place == "grid":
             seen = self._block(self.maker.post()).over(self._nothing())
             if carried or solid.held == "grid":
-                seen = self._lamella(solid.grid_shift, seen)
+                seen = self._lamella(solid.moved[0] - end_of(solid, -1), seen)
             return seen
         bare = Drawing(
             replace(self.scene, solid=Solid(), place="site"),
@@ -137,6 +141,7 @@ class Drawing:
             self.look,
             self.shades,
             "ion",
+            self.flipped,
         )
         return bare.all()
 
@@ -214,10 +219,10 @@ class Drawing:
         nothing = empty(shape)
         return replace(nothing, plain=np.full(shape, self.look.void, np.float32))
 
-    def textured(self, seen: Layer, flipped: bool) -> Reals:
+    def textured(self, seen: Layer) -> Reals:
         """Return the brightness with grains on the surfaces."""
         raster = self.raster
-        sign = -1.0 if flipped else 1.0
+        sign = -1.0 if self.flipped else 1.0
         place = 0.0 if self.scene.place == "site" else 17.3e-6
         x, y = raster.u + place, sign * raster.v
         grains = surface(self.scene.texture, x, y / raster.cos)

@@ -59,7 +59,6 @@ class Work:
         self._mills = {times: self._mill(times) for times in (1.0,)}
         scatter = generator(seed, "fib", "bears").standard_normal()
         self._bears = BEARS * max(0.4, 1 + BEARS_SCATTER * float(scatter))
-        self._interface = chamber.specimen.upper_face(settings.interface)
 
     def _mill(self, curtains: float) -> Mill:
         chamber = self._chamber
@@ -165,7 +164,7 @@ class Work:
         before = solid.held
         if before == "lost":
             return []
-        solid.held = what_holds(solid, self._interface, self._bears)
+        solid.held = what_holds(solid, chamber.interface, self._bears)
         if solid.held == before:
             return []
         if before == "bulk" and solid.held == "needle" and at(chamber.faults, WeldBreaks, t):

@@ -139,7 +139,7 @@ def _ended(seed: int, folder: Path, settings: SimFibSettings, begun: float) -> E
         lamella=hidden.lamella,
         stages=stages,
         said={name: float(result[name]) for name in COMPARED if name in result},
-        planned={name: float(told[other]) for name, other in COMPARED.items()},
+        planned={name: float(told[name]) for name in COMPARED},
         cpu=time.process_time() - begun,
     )
 

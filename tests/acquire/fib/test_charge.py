@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from scipy.integrate import quad
 
-from acquire.fib.charge import captured_share, charge_for
+from acquire.fib.charge import captured_share, charge_for, charge_of_slice
 from protocols.lift_out import Layer
 from protocols.milling_rates import rates
 
@@ -43,3 +43,10 @@ def test_a_narrow_pit_is_summed_to_a_hundredth() -> None:
 def test_the_overdose_multiplies_it() -> None:
     pit = (LAYERS, "xenon", 1e-6, 1e-6, 1e-6)
     assert charge_for(*pit, 1.8) == pytest.approx(1.8 * charge_for(*pit))
+
+
+def test_a_slice_takes_less_than_a_pit_of_its_size_for_its_leaning_front_and_open_side() -> None:
+    size = (5e-6, 0.3e-6, 1.5e-6)
+    closed = charge_for(LAYERS, "gallium", *size)
+    flat = size[0] * size[1] * size[2] / rates("gallium")["Li"].value
+    assert 0.5 * flat < charge_of_slice(LAYERS, "gallium", *size) < flat < 0.5 * closed

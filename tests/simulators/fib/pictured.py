@@ -73,7 +73,7 @@ def severed(solid: Solid) -> Solid:
 def on_grid(thickness: float = 1.5e-6, taper: float = 0.0, gap: float = 0.3e-6) -> Solid:
     """A lamella welded to the post."""
     solid = severed(trenched(thickness, taper))
-    solid.held, solid.moved, solid.end = "grid", (gap, 0.0, 0.0), -LENGTH
+    solid.held, solid.moved = "grid", (gap, 0.0, 0.0)
     return solid
 
 

@@ -5,7 +5,7 @@ Reads whatever there is: a run that goes on, broke off, or did only some stages.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from heapq import merge
 from typing import Literal
@@ -15,9 +15,11 @@ from drivers.cryo import CryoStatus
 from drivers.fib import BeamPicture, FibSetup, Milled
 from protocols.lift_out import STAGES, LiftOut, StageName
 
-StageState = Literal["done", "under way", "broke off", "not reached", "not asked"]
+StageState = Literal["done", "under way", "waiting", "broke off", "not reached", "not asked"]
 BEGUN, ENDED = "begun", "done"
 """What the procedure decides of `stage <name>`."""
+OPEN: Mapping[str, StageState] = {"running": "under way", "waiting": "waiting"}
+"""What a stage is that has begun and not ended, by the state of the run; otherwise broke off."""
 AT_ONCE = 2
 """Entries after an image within which the procedure says what it was for."""
 
@@ -120,7 +122,7 @@ def read_lift_out(record: RunRecord, step: StepRecord) -> LiftOutData:
     return LiftOutData(
         asked=asked,
         setup=next((each.result for each in setups), None),
-        spans=tuple(_spans(asked, decided, record.state == "running")),
+        spans=tuple(_spans(asked, decided, OPEN.get(record.state, "broke off"))),
         decided=decided,
         mills=tuple(_mills(record, step)),
         readings=tuple(
@@ -161,7 +163,7 @@ def _mill(done: Done) -> Mill:
     )
 
 
-def _spans(asked: LiftOut, decided: Sequence[Decided], running: bool) -> Iterator[Span]:
+def _spans(asked: LiftOut, decided: Sequence[Decided], unfinished: StageState) -> Iterator[Span]:
     begun = {e.name: e for e in reversed(decided) if e.value == BEGUN}
     ended = {e.name: e for e in decided if e.value == ENDED}
     names = [name for name in STAGES if f"stage {name}" in begun]
@@ -172,5 +174,5 @@ def _spans(asked: LiftOut, decided: Sequence[Decided], running: bool) -> Iterato
             continue
         later = names[names.index(name) + 1 :]
         beyond = begun[f"stage {later[0]}"].entry if later else 1 << 62
-        state: StageState = "done" if end else "under way" if running else "broke off"
+        state: StageState = "done" if end else unfinished
         yield Span(name, state, start.entry, beyond, start.time_s, end.time_s if end else None)

@@ -23,14 +23,23 @@ LITRE = 1e-3
 
 
 @dataclass(frozen=True)
+class Asked:
+    """A question of a stage, asked once or again and again."""
+
+    text: str
+    times: int
+    answer: str
+    """The newest; empty while there is none."""
+
+
+@dataclass(frozen=True)
 class StageShown:
     """One stage with its images."""
 
     name: str
     state: str
     seconds: float | None
-    asked: tuple[str, ...]
-    """Questions asked in it, with their answers."""
+    asked: tuple[Asked, ...]
     pictures: tuple[StagePicture, ...]
 
 
@@ -94,18 +103,22 @@ def lift_out_page(record: RunRecord, step: StepRecord, view: Mapping[str, Any]) 
 
 
 def _shown(span: Span, images: Chosen, view: Mapping[str, Any]) -> StageShown:
-    asked = (
-        f"{each['text'].split(': ', 1)[1]} Answer: {each['answer'] or 'none yet'}"
-        for each in view["questions"]
-        if each["text"].startswith(f"{span.name}: ")
-    )
     return StageShown(
         span.name.replace("_", " "),
         span.state,
         span.duration,
-        tuple(asked),
+        tuple(_asked(span, view)),
         tuple(drawn(shot) for shot in images.of_stage(span.name)),
     )
+
+
+def _asked(span: Span, view: Mapping[str, Any]) -> Iterator[Asked]:
+    answers: dict[str, list[str]] = {}
+    for each in view["questions"]:
+        if each["text"].startswith(f"{span.name}: "):
+            answers.setdefault(each["text"], []).append(each["answer"] or "")
+    for text, given in answers.items():
+        yield Asked(text.split(": ", 1)[1], len(given), given[-1])
 
 
 def _charts(data: LiftOutData, seen: LookedBack) -> Iterator[tuple[str, TimeChart]]:

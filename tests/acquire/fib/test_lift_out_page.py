@@ -148,6 +148,13 @@ def test_temperatures_and_nitrogen_stand_before_the_end(lifted: MadeLiftOut) -> 
     assert "4.2 of 20 l allowed" in page
 
 
+def test_a_single_reading_is_drawn_as_a_point(lifted: MadeLiftOut) -> None:
+    lifted.begin("cool")
+    lifted.cold(293.0)
+    page = write_report(lifted.close("stopped", "by the operator")).read_text(encoding="utf-8")
+    assert page.count("<circle") == 3
+
+
 def test_a_temperature_that_is_not_known_is_left_out(lifted: MadeLiftOut) -> None:
     lifted.begin("cool")
     lifted.cold(float("nan"))
@@ -173,10 +180,12 @@ def test_a_species_that_differs_from_the_publication_is_told(lifted: MadeLiftOut
 
 
 def test_a_question_stands_with_the_stage_that_asked_it(lifted: MadeLiftOut) -> None:
-    lifted.stage("trench")
+    lifted.begin("trench")
     lifted.ask("trench: done; look at the images", "go on")
+    lifted.ask("trench: again?", "go on")
     lifted.ask("trench: again?", None)
-    text = words(lifted.close("waiting", "question 2"))
+    text = words(lifted.close("waiting", "question 3"))
     assert "Waits for an answer: in stage trench" in text
+    assert "trench waiting" in text
     assert "Asked: done; look at the images Answer: go on" in text
-    assert "Asked: again? Answer: none yet" in text
+    assert "Asked 2 times: again? No answer yet." in text

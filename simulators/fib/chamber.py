@@ -38,7 +38,7 @@ from simulators.fib.motion import (
 from simulators.fib.settings import SimFibSettings
 from simulators.fib.solid import Bond, Floats, Held, Solid
 from simulators.fib.thermal import Cooling, Thermal
-from simulators.fib.touch import ends, touch
+from simulators.fib.touch import POST, depth, ends, touch
 from simulators.specimen import Specimen, load_specimen
 
 TOUCHES = 30e-9
@@ -156,8 +156,10 @@ class Chamber:
 
     def begin_frame(self, t: float) -> None:
         """Let the frame of an untouched film begin where it is first milled: it has no marks."""
+        if self.stage.framed:
+            return
         origin = np.asarray(self.stage.origin) + self.displaced(t)
-        self.stage = replace(self.stage, origin=triple(origin))
+        self.stage = replace(self.stage, origin=triple(origin), framed=True)
 
     def live(self) -> None:
         """Let what happens by itself happen: a move that goes on, ice, a drifting needle."""
@@ -251,7 +253,7 @@ class Chamber:
             solid.rolled = turned.by
             events.append(Event("lamella", t, note="turned on the needle"))
         self._follow(t)
-        if self.place == "grid" and solid.moved[0] < -PUSHED and solid.moved[2] < 0:
+        if self.place == "grid" and _in_post(solid):
             self.lose()
             events += [
                 self.unsafe("lamella pushed into the post"),
@@ -273,6 +275,12 @@ class Chamber:
         """Bend the tip by so much, m."""
         x, y, z = self.needle.bent
         self.needle = replace(self.needle, bent=(x, y + 0.6 * by, z + 0.8 * by))
+
+
+def _in_post(solid: Solid) -> bool:
+    """True if the lamella's left end has been pushed into the post."""
+    x, y, z = solid.moved
+    return x < -PUSHED and abs(y) < POST and z < depth(solid)
 
 
 def solid_in(arrays: Mapping[str, Floats], state: Mapping[str, Any]) -> Solid:

@@ -35,7 +35,7 @@ from simulators.fib.holding import what_holds
 from simulators.fib.milling import Mill
 from simulators.fib.motion import triple
 from simulators.fib.redeposition import sticking
-from simulators.fib.solid import HALF, Solid
+from simulators.fib.solid import HALF
 from simulators.fib.sputter import draw_rates
 from simulators.fib.touch import end_thickness, needle_gap
 
@@ -75,7 +75,7 @@ class Work:
         """Take note of where things are when an exposure begins; return what is unsafe of it."""
         chamber, t = self._chamber, exposure.begin
         job = exposure.job
-        if job is not None and chamber.place == "site" and _untouched(chamber.solid):
+        if job is not None and chamber.place == "site":
             chamber.begin_frame(t)
         found = [chamber.unsafe(what) for what in dangers(chamber, exposure)]
         if job is not None and job.purpose == "weld":
@@ -190,8 +190,3 @@ def _image_job(image: BeamImage | None, current: float) -> Milling:
     assert image is not None
     field = Rectangle(x=0.0, y=0.0, width=image.field, height=image.field)
     return Milling("polish", (field,), current, 30e3, image.charge)
-
-
-def _untouched(solid: Solid) -> bool:
-    uncut = bool((solid.front == HALF).all() and not solid.cut.any())
-    return uncut and not solid.floor.any() and solid.held == "bulk"

@@ -13,8 +13,6 @@ from protocols.fib import BeamImage, Rectangle
 from simulators.draws import generator
 from simulators.fib.account import Account, open_account
 from simulators.fib.bonds import (
-    BEARS,
-    BEARS_SCATTER,
     NEEDLE_HEIGHT,
     NEEDLE_WIDTH,
     POST_HEIGHT,
@@ -57,8 +55,6 @@ class Work:
         self.rates = draw_rates(settings.ion_species, generator(seed, "fib", "rates"))
         self.account = _account(chamber)
         self._mills = {times: self._mill(times) for times in (1.0,)}
-        scatter = generator(seed, "fib", "bears").standard_normal()
-        self._bears = BEARS * max(0.4, 1 + BEARS_SCATTER * float(scatter))
 
     def _mill(self, curtains: float) -> Mill:
         chamber = self._chamber
@@ -164,7 +160,7 @@ class Work:
         before = solid.held
         if before == "lost":
             return []
-        solid.held = what_holds(solid, chamber.interface, self._bears)
+        solid.held = what_holds(solid, chamber.interface, chamber.bears)
         if solid.held == before:
             return []
         if before == "bulk" and solid.held == "needle" and at(chamber.faults, WeldBreaks, t):

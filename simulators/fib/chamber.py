@@ -38,7 +38,7 @@ from simulators.fib.motion import (
     triple,
 )
 from simulators.fib.settings import SimFibSettings
-from simulators.fib.solid import Bond, Floats, Held, Solid, band_x
+from simulators.fib.solid import Bond, Floats, Held, Solid
 from simulators.fib.thermal import Cooling, Thermal
 from simulators.fib.touch import POST, depth, ends, touch
 from simulators.specimen import Specimen, load_specimen
@@ -248,7 +248,6 @@ class Chamber:
         """Break what is too thin to hold against the needle's weld; False if that tears first."""
         solid = self.solid
         thin = (solid.thickness > 0) & (solid.thickness < SNAPS)
-        thin[np.abs(band_x()) < self.settings.kept / 2] = False
         trial = replace(solid, cut=np.where(thin, 1.0, solid.cut))
         held = what_holds(trial, self.interface, self.bears)
         if held not in ("needle", "grid") or held == solid.held:

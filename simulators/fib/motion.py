@@ -70,6 +70,8 @@ class Stage:
     """Where it will be then; None while it stands."""
     origin: Triple = (0.0, 0.0, 0.0)
     """Displacement at which the untouched site was first milled: there its frame begins."""
+    framed: bool = False
+    """True if it has been milled."""
 
 
 @dataclass(frozen=True)
@@ -159,7 +161,7 @@ class Motion:
         draws = generator(self._seed, "fib", "stage", t)
         drawn = rms * min(1.0, distance / 1e-6) / math.sqrt(2) * draws.standard_normal(3)
         drawn[2] *= 0.5
-        missed = np.where(np.abs(way) > 10e-9, drawn, stage.missed)
+        missed = drawn if distance > 10e-9 else np.asarray(stage.missed)
         creep = s.drift_scale * s.creep / math.sqrt(3) * draws.standard_normal(3)
         recent = tuple(c for c in stage.creeps if t - c.t < 20 * SETTLING)
         gone = sum((np.asarray(c.by) for c in stage.creeps if c not in recent), np.zeros(3))

@@ -9,7 +9,7 @@ from typing import Any
 
 from acquire.fib.aligning import mill
 from acquire.fib.bridge import bridged_share
-from acquire.fib.charge import charge_for
+from acquire.fib.charge import charge_for, charge_of_weld
 from acquire.fib.cutting import OPEN, SHADED, in_electrons, joint_view
 from acquire.fib.end_points import raise_flag
 from acquire.fib.joint import Gap, joint_gap
@@ -135,15 +135,10 @@ def weld_joint(
     Every try is a single pass over fresh material: a second pass over the same would mill the bond
     away again. A later try lies `inwards` (m, along x) of the one before.
     """
-    one = charge_for(
-        session.step.layers,
-        session.step.ions.species,
-        array.width,
-        array.height,
-        settings.depth,
-        settings.overdose,
+    layers, species = session.step.layers, session.step.ions.species
+    charge = session.decide(
+        "charge", charge_of_weld(layers, species, array.width, array.height, settings)
     )
-    charge = session.decide("charge", one * array.count * settings.passes)
     for tries in range(1, settings.tries + 1):
         fresh = partial(_fresh, session, array, inwards, tries - 1)
         mill(session, "weld", settings, charge, fresh, joint_view(session))

@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from acquire.fib.charge import charge_for, charge_of_slice
+from acquire.fib.charge import charge_for, charge_of_slice, charge_of_weld
 from protocols.fib import BeamImage
 from protocols.lift_out import Cut, LiftOut, StageName, Weld
 from protocols.units import ELEMENTARY_CHARGE
@@ -203,8 +203,8 @@ def contact(step: LiftOut) -> Takes:
 
 def _weld(step: LiftOut, cut: Weld, width: float, height: float) -> Takes:
     view = joint_view(step)
-    one = _charge(step, cut, width, height, cut.depth)
-    return milled(cut, one * cut.count * cut.passes, view) + 2 * both(step, view)
+    charge = charge_of_weld(step.layers, step.ions.species, width, height, cut)
+    return milled(cut, charge, view) + 2 * both(step, view)
 
 
 def weld(step: LiftOut) -> Takes:

@@ -19,8 +19,9 @@ from acquire.actions import Actions
 from acquire.attempts import Attempts
 from acquire.budgets import Budgets
 from acquire.check import plan
-from acquire.eds.stem_rules import RULES
+from acquire.eds.stem_rules import RULES as STEM_RULES
 from acquire.endings import Ending, RunWaits, StepSkipped
+from acquire.fib.rules import RULES as FIB_RULES
 from acquire.files import write_whole
 from acquire.folders import new_folder
 from acquire.gate import Facts, Gate, Monitor
@@ -296,7 +297,7 @@ def _gate(opened: OpenLab, facts: Facts) -> Gate:
         if read is not None:
             age_max = float(opened.limits[role].reading_age_max)
             monitors[role] = Monitor(read, opened.clock, age_max)
-    return Gate(RULES, monitors, opened.limits, facts)
+    return Gate({**STEM_RULES, **FIB_RULES}, monitors, opened.limits, facts)
 
 
 @contextmanager

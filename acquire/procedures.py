@@ -74,6 +74,12 @@ PROCEDURES: Mapping[str, Procedure] = {
         plan="acquire.eds.plan:image_plan",
         page="acquire.pages.stem_image:image_page",
     ),
+    "lift_out": Procedure(
+        ("fib", "cryo"),
+        do="acquire.fib.lift_out:lift_out",
+        plan="acquire.fib.plan:lift_out_plan",
+        page="acquire.pages.lift_out:lift_out_page",
+    ),
 }
 
 

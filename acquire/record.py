@@ -39,6 +39,17 @@ class Done:
 
 
 @dataclass(frozen=True)
+class Decided:
+    """One value that steered a step."""
+
+    entry: int
+    name: str
+    value: Any
+    time_s: float
+    """When it was decided, seconds since the run began."""
+
+
+@dataclass(frozen=True)
 class StepRecord:
     """One step as it was asked for."""
 
@@ -136,10 +147,15 @@ class RunRecord:
 
     def decisions(self, step: int) -> dict[str, Any]:
         """Return the values that steered a step, by name; of several, the newest."""
+        return {each.name: each.value for each in self.decided(step)}
+
+    def decided(self, step: int) -> list[Decided]:
+        """Return every value that steered a step, oldest first."""
         rows = self._db.execute(
-            "SELECT name, value FROM entry WHERE kind='decide' AND step=? ORDER BY id", (step,)
+            "SELECT id, name, value, time_s FROM entry WHERE kind='decide' AND step=? ORDER BY id",
+            (step,),
         )
-        return {name: json.loads(value) for name, value in rows}
+        return [Decided(entry, name, json.loads(value), time) for entry, name, value, time in rows]
 
     def questions(self) -> list[dict[str, Any]]:
         """Return the questions, oldest first."""

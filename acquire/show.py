@@ -8,9 +8,20 @@ from pathlib import Path
 from typing import Any
 
 from acquire.budgets import Budgets, spend_of
+from acquire.fib.told import told_figures, told_lift_out
 from acquire.record import RunRecord, StepRecord
+from protocols.eds import DOSE
+from protocols.lift_out import ELECTRON_DOSE, ION_CHARGE, ION_DOSE, NEEDLE_TRAVEL
 from protocols.model import Step
 
+BUDGETS = {
+    DOSE: ("largest electron dose", 1.0, " e/Å²"),
+    ION_DOSE: ("ion dose of images", 1.0, " C/m²"),
+    ION_CHARGE: ("charge of ion patterns", 1e6, " µC"),
+    ELECTRON_DOSE: ("electron dose of images", 1.0, " e/Å²"),
+    NEEDLE_TRAVEL: ("way of the needle", 1e3, " mm"),
+}
+"""How a person reads a budget: words, unit per SI unit, unit."""
 SCHEMA = Path(__file__).with_name("show.schema.json")
 
 
@@ -105,10 +116,8 @@ def told(view: dict[str, Any], *, live: bool = False) -> str:
     for result in view["results"]:
         lines += _told_result(result)
     for kind, budget in view["budgets"].items():
-        if not budget["spent"]:
-            continue
-        limit = "no limit" if budget["limit"] is None else f"limit {budget['limit']:.5g}"
-        lines.append(f"{kind.replace('_', ' ')}: {budget['spent']:.5g} spent, {limit}")
+        if budget["spent"]:
+            lines.append(_told_budget(kind, budget))
     for flag in () if live else view["flags"]:
         lines.append(f"flag: {told_flag(flag)}")
     for gap in view["gaps"]:
@@ -123,11 +132,19 @@ def told(view: dict[str, Any], *, live: bool = False) -> str:
     return "\n".join(lines)
 
 
+def _told_budget(kind: str, budget: Mapping[str, Any]) -> str:
+    words, per, unit = BUDGETS.get(kind, (kind.replace("_", " "), 1.0, ""))
+    limit = "no limit" if budget["limit"] is None else f"limit {budget['limit'] * per:.5g}{unit}"
+    return f"{words}: {budget['spent'] * per:.5g}{unit} spent, {limit}"
+
+
 def told_flag(flag: dict[str, Any]) -> str:
     """Return one flag in words: what, of what, where, with its interval."""
     text = f"{flag['kind']} of {flag['of']}"
     if flag.get("position_m") is not None:
         text += f" at {flag['position_m'] * 1e9:.0f} nm"
+    if figures := told_figures(flag):
+        text += f": {figures}"
     if flag.get("interval_m"):
         low, high = flag["interval_m"]
         text += f" ({flag['confidence']:.0%}: {low * 1e9:.0f} to {high * 1e9:.0f} nm)"
@@ -152,6 +169,8 @@ def _told_result(result: dict[str, Any]) -> list[str]:
     lines += [f"  refined: {text}" for text in _told_refined(result.get("refined"))]
     if "pixels" in result and "points" in result:
         lines += _told_map(result)
+    if result["kind"] == "lift_out" and "success" in result:
+        lines += [f"  {text}" for text in told_lift_out(result)]
     return lines
 
 

@@ -57,14 +57,14 @@ class ScaledClock:
         """Begin at `start` seconds and at `start_utc` (now, if None)."""
         if not 0 < factor < float("inf"):
             raise ValueError(f"a clock's factor is a positive number, not {factor}")
-        self._factor = factor
+        self.factor = factor
         self._start = start
         self._began = time.monotonic()
         self._utc = start_utc or datetime.now(UTC)
 
     def now(self) -> float:
         """Return scaled seconds since the clock's beginning."""
-        return self._start + (time.monotonic() - self._began) * self._factor
+        return self._start + (time.monotonic() - self._began) * self.factor
 
     def utc(self) -> datetime:
         """Return the scaled date and time in UTC."""
@@ -73,7 +73,7 @@ class ScaledClock:
     def sleep(self, seconds: float) -> None:
         """Wait until `seconds` of scaled time have passed."""
         if seconds > 0:
-            time.sleep(seconds / self._factor)
+            time.sleep(seconds / self.factor)
 
 
 class JumpingClock:

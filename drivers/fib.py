@@ -91,6 +91,9 @@ class Milling:
     """C, all together."""
     done: float = 0.0
     """C of it that earlier attempts have delivered."""
+    around: tuple[float, float] = (0.0, 0.0)
+    """u and v at which the lamella's middle was last seen in the ion image (m): what interlocks
+    keep the patterns off is there."""
 
     @property
     def duration(self) -> float:
@@ -218,10 +221,22 @@ class FibLimits(Written):
     """Within this distance of the lamella the needle goes in small steps."""
     needle_step_near: Metres = 0.5e-6
     needle_step_far: Metres = 30e-6
+    needle_park_height: Metres = 40e-6
+    """Height of the needle from which the stage may move under it, with a lamella on it; ours,
+    to verify."""
+    needle_height_error: Metres = 6e-6
+    """Largest error of the needle's encoders in height: by them it goes no deeper than this and
+    needle_below_surface together. Three times the usual error of an insertion; ours, to verify."""
+    needle_below_surface: Metres = 0.5e-6
+    """How far below the surface the tip may be; ours, to verify."""
     stage_step_with_needle: Metres = 3e-6
     """Largest stage move while the needle is in."""
+    column_angle: Radians = math.radians(52)
+    """Between the columns, for the interlocks of tilted patterns; as `FibSetup.geometry` has it."""
     pattern_margin: Metres = 100e-9
     """Least distance of a pattern from the zone that is kept, beside measured drift."""
+    alignment_age_max: Seconds = 900.0
+    """No pattern on the lamella begins longer after it was last seen in place; ours, to verify."""
     current_error_max: float = 0.15
     """Largest relative difference between the measured and the chosen ion current."""
     reading_age_max: Seconds = 2.0

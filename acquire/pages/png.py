@@ -16,9 +16,9 @@ CLIPPED = (0.5, 99.5)
 """Percentiles shown black and white."""
 
 
-def grey(pixels: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
+def grey(pixels: npt.NDArray[Any], largest: int = LARGEST) -> npt.NDArray[np.uint8]:
     """Return an image of any kind of numbers as 8-bit grey, stretched between its percentiles."""
-    factor = -(-max(pixels.shape) // LARGEST)
+    factor = -(-max(pixels.shape) // largest)
     down, right = (min(factor, size) for size in pixels.shape)
     rows, columns = pixels.shape[0] // down, pixels.shape[1] // right
     block = pixels[: rows * down, : columns * right].astype(np.float64)
@@ -55,6 +55,14 @@ def png(picture: npt.NDArray[np.uint8], palette: npt.NDArray[np.uint8] | None = 
 def data_uri(pixels: npt.NDArray[Any]) -> str:
     """Return the image, in grey, as a `data:` URI."""
     return _uri(png(grey(pixels)))
+
+
+def small_uri(pixels: npt.NDArray[Any], largest: int) -> str:
+    """Return the image as a `data:` URI, small in pixels and in bytes: 64 greys.
+
+    Noise does not compress; the two bits that a small picture does not show are half its noise.
+    """
+    return _uri(png(grey(pixels, largest) & np.uint8(0xFC)))
 
 
 def coloured_uri(picture: npt.NDArray[np.uint8], palette: npt.NDArray[np.uint8]) -> str:

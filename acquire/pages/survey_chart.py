@@ -85,19 +85,24 @@ def survey(
     from acquire.pages.png import data_uri
 
     rows, columns = image.pixels.shape
-    width = columns * image.pixel_size
+    shown = scaled(rows, columns, image.pixel_size, data_uri(image.pixels))
+    return replace(shown, drawn=None if scan is None else _drawn(image, scan, found))
+
+
+def scaled(rows: int, columns: int, pixel_size: float, uri: str, font: float = 0.034) -> Survey:
+    """Return a picture with a scale bar; `font` is the height of its words per width."""
+    width = columns * pixel_size
     bar = max(v for v in ticks(0.0, width / 4, 3) or [width / 4])
     unit = ruler_for(width, bar)
     margin = columns * 0.04
     return Survey(
         columns=columns,
         rows=rows,
-        uri=data_uri(image.pixels),
-        bar=Bar(margin, bar / image.pixel_size),
+        uri=uri,
+        bar=Bar(margin, bar / pixel_size),
         bar_y=rows - margin,
         bar_text=f"{bar * unit.per_metre:g} {unit.unit}",
-        drawn=None if scan is None else _drawn(image, scan, found),
-        font=columns * 0.034,
+        font=columns * font,
     )
 
 

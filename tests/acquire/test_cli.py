@@ -57,7 +57,7 @@ def test_a_run_ends_with_its_flags_its_dose_and_its_folder(scan: Path, tmp_path:
     result = liftline("run", scan, "--out", tmp_path / "runs", "--seed", 3)
     assert result.exit_code == 0, result.output
     assert "onset of P" in result.output
-    assert "dose e per angstrom2" in result.output
+    assert "largest electron dose: " in result.output
     assert "run folder:" in result.output
     seen = view(tmp_path / "runs")
     assert seen["state"] == "finished"

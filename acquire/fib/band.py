@@ -1,0 +1,102 @@
+"""A bright band between two dark ones: where it is in an image, before it is fitted."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from drivers.fib import BeamPicture
+
+Floats = npt.NDArray[np.float64]
+
+LOOK = 2.2e-6
+"""How far from the image's middle the band's middle is looked for, m."""
+CLEAR = 5.0
+"""Standard errors by which the band must be brighter than what is beside it."""
+PARTS = 16
+"""Pieces along the band that are seen each by itself."""
+
+
+@dataclass(frozen=True)
+class Band:
+    """A bright band along u, roughly: m, in the image."""
+
+    top: float
+    """v of its upper edge at u = 0, at half its height."""
+    bottom: float
+    slope: float
+    """dv/du."""
+    clear_above: float
+    """v from which on it is dark above the band."""
+    clear_below: float
+
+
+def places(count: int, size: float) -> Floats:
+    """Return where the middles of `count` pixels are from the image's middle, m."""
+    return np.asarray((np.arange(count) - (count - 1) / 2) * size)
+
+
+def find_band(picture: BeamPicture, columns: npt.NDArray[np.intp]) -> Band | str:
+    """Return the bright band nearest to the image's middle in some `columns`, or why there is none.
+
+    The band's turn is found by moving columns against each other until the profile is sharpest.
+    """
+    pixels = np.asarray(picture.pixels[:, columns], float)
+    u = places(picture.pixels.shape[1], picture.pixel_size)[columns]
+    v = places(picture.pixels.shape[0], picture.pixel_size)
+    blocks = np.array_split(np.arange(len(columns)), min(4 * PARTS, len(columns)))
+    profiles = np.array([pixels[:, block].mean(axis=1) for block in blocks])
+    middles = np.array([u[block].mean() for block in blocks])
+    slope = max(
+        np.linspace(-0.05, 0.05, 41), key=lambda turn: _sharpness(profiles, middles, v, turn)
+    )
+    profile = _aligned(profiles, middles, v, slope).mean(axis=0)
+    return _inside(profile, v, float(slope), pixels.shape[1])
+
+
+def _aligned(profiles: Floats, middles: Floats, v: Floats, slope: float) -> Floats:
+    return np.array(
+        [np.interp(v + slope * u, v, each) for each, u in zip(profiles, middles, strict=True)]
+    )
+
+
+def _sharpness(profiles: Floats, middles: Floats, v: Floats, slope: float) -> float:
+    from scipy.ndimage import gaussian_filter1d
+
+    near = np.abs(v) < LOOK + 0.5e-6
+    mean = _aligned(profiles, middles, v, slope).mean(axis=0)
+    return float((gaussian_filter1d(mean, 2.0, order=1)[near] ** 2).sum())
+
+
+def _inside(profile: Floats, v: Floats, slope: float, averaged: int) -> Band | str:
+    """Return the band of a profile over v that is nearest to v = 0."""
+    from scipy.ndimage import gaussian_filter1d, label
+
+    smooth = gaussian_filter1d(profile, 1.0)
+    near = np.abs(v) < LOOK + 1e-6
+    dark, bright = np.quantile(smooth[near], 0.1), smooth[np.abs(v) < LOOK].max()
+    noise = math.sqrt(max(float(bright), 1.0) / averaged)
+    if bright - dark < CLEAR * noise:
+        return "no bright band stands out of the dark beside it; use more dose or survey again"
+    labels, count = label(smooth > (dark + bright) / 2)
+    found = [np.flatnonzero(labels == each) for each in range(1, count + 1)]
+    found = [each for each in found if abs(v[each].mean()) < LOOK]
+    if not found:
+        return f"no bright band within {LOOK * 1e6:g} um of the image's middle; centre it"
+    first, last = (part := min(found, key=lambda each: abs(v[each].mean())))[[0, -1]]
+    if first == 0 or last == len(v) - 1:
+        return "the bright band reaches the image's border; use a larger field"
+    level = dark + 0.12 * (bright - dark)
+    above, below = np.flatnonzero(smooth[:first] < level), np.flatnonzero(smooth[last:] < level)
+    if not len(above) or not len(below):
+        return "the bright band is not between two dark trenches; mill them, or centre it"
+    return Band(
+        float(v[part[0]]),
+        float(v[part[-1]]),
+        slope,
+        float(v[above[-1]]),
+        float(v[last + below[0]]),
+    )

@@ -1,0 +1,245 @@
+"""Needle in, contact, weld, sever and lift: the lamella goes from the film to the needle."""
+
+from __future__ import annotations
+
+import math
+
+from acquire.fib.aligning import locate, stand_still
+from acquire.fib.contact import ContactWatch
+from acquire.fib.cutting import SHADED, joint_view
+from acquire.fib.edges import falling_edge
+from acquire.fib.end_points import raise_flag
+from acquire.fib.height import Place, place_from
+from acquire.fib.joining import Joint, OpenJoint, cut_through, weld_joint
+from acquire.fib.measured import Measured
+from acquire.fib.needle import needle_tip
+from acquire.fib.session import Session
+from acquire.fib.shift import shift_between
+from drivers.fib import BeamPicture, NeedlePosition
+from protocols.fib import Array, BeamImage
+
+BESIDE = 7e-6
+"""Beyond the lamella's right end where the needle comes down, m."""
+OVER = 6e-6
+"""Height over the point of contact at which the near approach begins, m."""
+LOW = 1.2e-6
+"""Height over the slit at which the tip is found again before it goes in, m."""
+DEEP = 0.3e-6
+"""Below the free surface where the tip touches the lamella's end, m."""
+NEAR_STEP = 0.45e-6
+"""Of near moves, below the lab's 0.5 um, m."""
+NEAR = 6e-6
+"""From the lamella's end, within which moves are near, m."""
+BACK_OFF = 0.2e-6
+"""By which the tip goes back after contact, m: a gap that is seen to be bridged afterwards."""
+BESIDE_JOINT = 0.1e-6
+"""Between the lamella's end and the rectangles of the weld, m."""
+LOOKED_AT = 2e-6
+"""Longest step of the lift after which the lamella is looked for, m."""
+SLOW_BELOW = 2e-6
+"""Height of the tip below which it is raised in near steps, m."""
+TALL = 2e-6
+"""Of the needle's joint, m: what the tip covers of the lamella's end; ours, to verify."""
+
+
+def see_tip(session: Session, view: BeamImage) -> Place:
+    """Return where both beams see the needle's tip, in the frame of the beams."""
+
+    def look(frames: int) -> Place:
+        ion, electron = (
+            needle_tip(session.ion(view, frames)),
+            needle_tip(session.electron(view, frames)),
+        )
+        return place_from(
+            ion, electron, session.setup.geometry, session.setup.geometry.milling_tilt
+        )
+
+    return session.known("the needle's tip", look, lambda place: (place.x, place.y, place.z))
+
+
+def calibrate(session: Session, view: BeamImage) -> NeedlePosition:
+    """Take note of where the tip is seen against its encoders; return where it is seen."""
+    tip = see_tip(session, view)
+    encoders = session.run.do(session.fib.status).needle
+    error = (tip.x.value - encoders.x, tip.y.value - encoders.y, tip.z.value - encoders.z)
+    session.places.needle = NeedlePosition(*session.decide("needle against encoders", error))
+    return NeedlePosition(tip.x.value, tip.y.value, tip.z.value)
+
+
+# -- needle in and contact ------------------------------------------------------------------------
+
+
+def needle_in(session: Session) -> None:
+    """Insert the needle, bring it beside and above the lamella's right end, find it twice."""
+    step, at = session.step, session.places
+    session.run.do(session.fib.insert_needle)
+    end = step.lamella.length / 2
+    above = step.needle_in.above
+    session.needle(at.u + end + BESIDE, at.v, above)
+    first = calibrate(session, step.views.wide)
+    before = at.needle
+    session.needle(at.u + end + BESIDE, at.v, above)
+    second = calibrate(session, step.views.wide)
+    moved = math.dist((before.x, before.y, before.z), (at.needle.x, at.needle.y, at.needle.z))
+    session.found["needle_error_m"] = moved
+    if session.decide("needle as its encoders", moved <= 1e-6):
+        return
+    session.ask(
+        f"the needle went from {first} to {second}, which is {moved * 1e6:.2g} um from where its "
+        "encoders say; calibrate it"
+    )
+
+
+def contact(session: Session) -> None:
+    """Bring the tip down beside the lamella's free end and step towards it until it touches."""
+    step, at = session.step, session.places
+    view = joint_view(session)
+    locate(session, stand_still(session, view))
+    end = step.lamella.length / 2
+    session.needle(at.u + end + BESIDE, at.v, OVER)
+    slit = at.u + end + 0.5 * step.undercut.width
+    _near(session, slit, at.v, LOW)
+    for _ in range(2):
+        calibrate(session, view)
+        _near(session, slit, at.v, LOW)
+    _near(session, slit, at.v, -DEEP)
+    if not _touch(session, view):
+        session.ask(
+            f"no contact after {step.contact.at_most} steps; look where the tip is",
+            ("it touches", "stop"),
+        )
+    session.run.verified("contact", True)
+    session.needle_by(x=BACK_OFF)
+
+
+def _near(session: Session, x: float, y: float, z: float) -> None:
+    error = session.places.needle
+    session.needle_encoders(NeedlePosition(x - error.x, y - error.y, z - error.z), NEAR_STEP)
+
+
+def _touch(session: Session, view: BeamImage) -> bool:
+    """Step towards the lamella, looking at every step; return whether it was seen to touch."""
+    step, at = session.step, session.places
+    watch = ContactWatch(step.contact.brighter)
+    half = step.lamella.length / 2
+    box = (at.u - half + 1e-6, at.u + half - 1e-6, at.v - at.half, at.v + at.half)
+    for number in range(step.contact.at_most):
+        for _ in range(2):
+            flag = watch.see(session.ion(view), box)
+            if session.decide("touches", flag is not None) and flag is not None:
+                figures = {"step": float(number)}
+                raise_flag(session, "contact", "needle", "contact", figures, flag.note)
+                session.found["contact"] = {"steps": number, "note": flag.note}
+                return True
+        session.needle_by(x=-step.contact.step)
+    return False
+
+
+# -- weld and sever -------------------------------------------------------------------------------
+
+
+def weld(session: Session) -> None:
+    """Fill the gap to the needle with what is sputtered beside it, until enough is bridged."""
+    settings, half = session.step.weld, session.places.half
+    before = session.known("the gap to the needle", lambda n: _gap(session, n), lambda g: g[1])[0]
+    gap = session.decide("gap", before.right - before.left)
+    if gap > settings.gap_max:
+        session.ask(
+            f"the gap to the needle is {gap * 1e6:.2g} um, more than "
+            f"{settings.gap_max * 1e6:.2g} um: redeposition would not bridge it"
+        )
+    joint = Joint("needle", session.step.lamella.length / 2, 0.0, 2 * half, 0.0, TALL, half)
+    array = Array(
+        x=before.left - session.places.u - settings.reach / 2 - BESIDE_JOINT,
+        y=0.0,
+        count=settings.count,
+        along="y",
+        pitch=settings.pitch,
+        width=settings.reach,
+        height=settings.width,
+        passes=settings.passes,
+        scan="right_to_left" if settings.scan == "away_from_joint" else "left_to_right",
+    )
+    if not weld_joint(session, joint, settings, array, -settings.reach, "weld", before):
+        session.ask("the weld to the needle is not seen to be large enough")
+        session.doubts.append("the weld to the needle was not verified")
+    session.run.verified("needle weld", session.welds[-1]["verified"])
+
+
+def _gap(session: Session, frames: int) -> tuple[OpenJoint, tuple[Measured, ...]]:
+    """Return the gap between the lamella's right end and the tip, and what was measured of it."""
+    at, view = session.places, joint_view(session)
+    ion, electron = session.ion(view, frames), session.electron(view, frames)
+    end = falling_edge(
+        ion,
+        u=at.u + session.step.lamella.length / 2,
+        v=at.v,
+        reach=0.8e-6,
+        width=SHADED * 2 * at.half,
+        along="u",
+    )
+    tip = needle_tip(ion).u
+    return OpenJoint(end.value, max(tip.value, end.value), ion, electron), (end, tip)
+
+
+def sever(session: Session) -> None:
+    """Cut the bridge at the lamella's left end and see that the cut is through."""
+    step = session.step
+    settings, half = step.sever, session.places.half
+    x = -(step.lamella.length + settings.width) / 2
+    joint = Joint("bridge", x, 0.0, 2 * half, 0.0, step.undercut.bridge, half)
+    width = cut_through(session, joint, settings, step.undercut.bridge, "sever")
+    session.run.verified("cut free", width is not None)
+    if width is None:
+        session.ask("the bridge is not seen to be cut through")
+        return
+    session.found["severed"] = {"gap_m": width}
+    note = f"a gap of {width * 1e6:.2g} um is seen from both sides"
+    raise_flag(session, "severed", "bridge", "sever", {"gap_m": width}, note)
+
+
+# -- lift -----------------------------------------------------------------------------------------
+
+
+def lift(session: Session) -> None:
+    """Raise the needle a little, see that the lamella comes with it, then raise it away."""
+    step, run = session.step, session.run
+    for number, height in enumerate(step.lift.steps):
+        before = face_picture(session)
+        _up(session, height)
+        if height > LOOKED_AT:
+            continue
+        comes = session.decide("comes with the needle", _came(session, before, height))
+        if not comes:
+            for fact in ("needle weld", "cut free", "lamella on needle"):
+                run.verified(fact, False)
+            session.ask(
+                f"the lamella did not come with the needle in step {number + 1} of the lift",
+                ("stop",),
+            )
+        run.verified("lamella on needle", True)
+    park = session.setup.needle_park.z
+    here = run.do(session.fib.status).needle
+    session.needle_encoders(NeedlePosition(here.x, here.y, max(park, here.z)))
+
+
+def face_picture(session: Session) -> BeamPicture:
+    """Take the electron image in which the lamella's front face is followed."""
+    return session.electron(joint_view(session))
+
+
+def _up(session: Session, height: float) -> None:
+    here = session.run.do(session.fib.status).needle
+    slow = min(height, max(0.0, SLOW_BELOW - here.z))
+    if slow > 0:
+        session.needle_by(z=slow, step=NEAR_STEP)
+    if height > slow:
+        session.needle_by(z=height - slow)
+
+
+def _came(session: Session, before: BeamPicture, height: float) -> bool:
+    """True if the electron image shows the lamella as much higher as the needle went."""
+    wanted = -height * math.sin(session.setup.geometry.milling_tilt)
+    after = face_picture(session)
+    moved = shift_between(before, after, 3 * height).v
+    return moved.known and abs(moved.value - wanted) <= max(0.3 * abs(wanted), 3 * moved.sigma)

@@ -1,0 +1,286 @@
+"""Trenches, undercut and clean faces: the lamella is cut free but for its bridge."""
+
+from __future__ import annotations
+
+import math
+
+from acquire.fib.aligning import locate, mill, stand_still, strip_in
+from acquire.fib.charge import charge_for, charge_of_slice
+from acquire.fib.edges import falling_edge
+from acquire.fib.end_points import electrolyte
+from acquire.fib.face import Face, layers_on_face
+from acquire.fib.joint import Gap, joint_gap
+from acquire.fib.measured import Measured
+from acquire.fib.session import Session
+from acquire.fib.surveying import to_milling_tilt
+from drivers.fib import BeamPicture, seen
+from protocols.fib import BeamImage, CleaningCrossSection, Pattern, Rectangle
+from protocols.lift_out import Cut
+
+OPEN = 0.35
+"""Most of a slit's length that may look closed while it is through: what lies behind it is not
+quite dark. What is not cut through looks closed all along. Ours, to verify."""
+SHADED = 0.7
+"""Share of a cut's length over which it is looked for; its ends lie beside other edges."""
+CAREFULLY = 8
+"""Times the frames of a near image in which the electrolyte is looked for: its contrast to the
+metal is a tenth."""
+ROOM = 3e-6
+"""Beyond both ends of the lamella that an image of a joint shows, m."""
+TILTED_REACH = 1.6e-6
+"""How far the lamella's top is looked for after the tilt: the tilt axis is a micrometre off, m."""
+AFRESH = 0.5
+"""Share of the planned charge that another try adds."""
+
+
+def charge(
+    session: Session, settings: Cut, width: float, height: float, depth: float, times: float = 1.0
+) -> float:
+    """Return the planned charge (C) of a cut of this size (m), `times` over."""
+    step = session.step
+    needed = charge_for(step.layers, step.ions.species, width, height, depth, settings.overdose)
+    return session.decide("charge", needed * times)
+
+
+def open_charge(session: Session, settings: Cut, width: float, thick: float, depth: float) -> float:
+    """Return the charge of a slice `thick` (m) off a face: what is sputtered leaves sideways."""
+    step = session.step
+    needed = charge_of_slice(step.layers, step.ions.species, width, thick, depth, settings.overdose)
+    return session.run.decide("charge", needed)
+
+
+def joint_view(session: Session) -> BeamImage:
+    """Return the near view, wide enough for both ends of the lamella."""
+    near = session.step.views.near
+    field = max(near.field, session.step.lamella.length + 2 * ROOM)
+    return near.model_copy(update={"field": field})
+
+
+# -- trench -------------------------------------------------------------------------------------
+
+
+def trench(session: Session) -> None:
+    """Mill a trench on either side until the lamella stands between them in both images.
+
+    How deep they are is not seen: the trench's near wall hides its floor from the electron beam.
+    That they reach below the undercut is seen there.
+    """
+    step = session.step
+    settings, lamella = step.trench, step.lamella
+    width = lamella.length + settings.extra
+    more = 1.0
+    for _ in range(settings.tries):
+        both = 2 * charge(session, settings, width, settings.height, settings.depth, more)
+        mill(session, "trench", settings, both, lambda *_: _trenches(session), step.views.wide)
+        session.places.half = lamella.thickness / 2 + settings.leave
+        picture = session.ion(step.views.wide)
+        stands = strip_in(session, picture).middle.known
+        if session.decide("lamella stands", stands):
+            locate(session, picture)
+            front_face(session, step.views.wide)
+            return
+        more = AFRESH
+    session.ask("the lamella is not seen to stand between two dark trenches")
+
+
+def _trenches(session: Session) -> tuple[Pattern, ...]:
+    settings, lamella, at = session.step.trench, session.step.lamella, session.places
+    middle = lamella.thickness / 2 + settings.leave + settings.height / 2
+    width = lamella.length + settings.extra
+    return (
+        Rectangle(
+            x=at.u, y=at.v - middle, width=width, height=settings.height, scan="top_to_bottom"
+        ),
+        Rectangle(
+            x=at.u, y=at.v + middle, width=width, height=settings.height, scan="bottom_to_top"
+        ),
+    )
+
+
+def in_electrons(session: Session, x: float, y: float, z: float) -> tuple[float, float]:
+    """Return where the electron image at the milling tilt shows a place of the lamella (m)."""
+    at = session.places
+    return seen(session.setup.geometry.milling_tilt, x + at.u, y + at.v, z)
+
+
+def front_face(session: Session, view: BeamImage, frames: int = 1) -> Face:
+    """Look at the front face with the electron beam: its layers."""
+    step = session.step
+    u, top = in_electrons(session, 0.0, session.places.half, 0.0)
+
+    def look(times: int) -> Face:
+        picture = session.electron(view, frames * times)
+        return layers_on_face(picture, v_top=top, u=u, width=step.lamella.kept)
+
+    return session.known("the front face", look, lambda face: (face.top,))
+
+
+# -- undercut -----------------------------------------------------------------------------------
+
+
+def undercut(session: Session) -> None:
+    """Cut under the lamella and up its right side, until daylight is seen under it."""
+    step = session.step
+    settings = step.undercut
+    times = 1.0
+    for _ in range(settings.tries):
+        _cut_under(session, times)
+        to_milling_tilt(session)
+        locate(session, stand_still(session, step.views.wide))
+        if under_and_side_open(session):
+            return
+        times = AFRESH
+    session.ask("the undercut is not seen to be through")
+
+
+def _cut_under(session: Session, times: float) -> None:
+    step = session.step
+    settings = step.undercut
+    session.tilt(settings.tilt)
+    patterns = under_patterns(session)
+    area = sum(each.width * each.height for each in patterns)
+    steep = abs(math.sin(session.setup.geometry.angle("ion", settings.tilt)))
+    through = 2 * session.places.half / steep
+    amount = charge(session, settings, 1e-6, area / 1e-6, through, times)
+    mill(
+        session,
+        "undercut",
+        settings,
+        amount,
+        lambda *_: under_patterns(session),
+        step.views.wide,
+        locate_tilted,
+    )
+
+
+def locate_tilted(session: Session, picture: BeamPicture) -> None:
+    """Take note of where a tilted ion image shows the middle of the lamella's top."""
+    at, step = session.places, session.step
+    angle = session.setup.geometry.angle("ion", step.undercut.tilt)
+    edge = seen(angle, 0.0, at.half, 0.0)[1]
+
+    def look(frames: int) -> Measured:
+        shown = picture if frames == 1 else session.ion(step.views.wide, frames)
+        return falling_edge(
+            shown,
+            u=at.u,
+            v=at.v + edge,
+            reach=TILTED_REACH,
+            width=step.lamella.kept,
+            along="v",
+        )
+
+    found = session.known("the lamella's top at the undercut's tilt", look, lambda v: (v,))
+    at.v = session.decide("tilted lamella at", found.value - edge)
+
+
+def under_patterns(session: Session) -> tuple[Rectangle, ...]:
+    """Return the cuts under the lamella, up its right side, and up its left as far as the bridge.
+
+    Seen along the tilted ion beam, whose image shows the back face with its deeper parts up.
+    """
+    step, at = session.step, session.places
+    settings, lamella = step.undercut, step.lamella
+    angle = session.setup.geometry.angle("ion", settings.tilt)
+    width, side = settings.width, (lamella.length + settings.width) / 2
+
+    def down(z: float, y: float = -at.half) -> float:
+        return seen(angle, 0.0, y, z)[1] + at.v
+
+    def cut(u: float, across: float, deep: float, shallow: float) -> Rectangle:
+        return Rectangle(
+            x=at.u + u, y=(deep + shallow) / 2, width=across, height=abs(shallow - deep)
+        )
+
+    floor = down(-lamella.depth - width)
+    return (
+        cut(0.0, lamella.length + 2 * width, floor, down(-lamella.depth)),
+        cut(side, width, down(-lamella.depth), down(0.0, at.half)),
+        cut(-side, width, down(-lamella.depth), down(-settings.bridge)),
+    )
+
+
+def under_and_side_open(session: Session) -> bool:
+    """True if the electron image shows the slits under the lamella and at its right end."""
+    step = session.step
+    lamella, width = step.lamella, step.undercut.width
+    steep = math.sin(session.setup.geometry.milling_tilt)
+    face = session.places.half
+
+    def look(frames: int) -> tuple[Gap, Gap]:
+        picture = session.electron(step.views.wide, frames)
+        u, v = in_electrons(session, 0.0, face, -lamella.depth - width / 2)
+        under = joint_gap(
+            picture, u=u, v=v, reach=1.5 * width, across="v", along=SHADED * lamella.length
+        )
+        u, v = in_electrons(session, (lamella.length + width) / 2, face, -lamella.depth / 2)
+        side = joint_gap(
+            picture, u=u, v=v, reach=1.5 * width, across="u", along=SHADED * lamella.depth * steep
+        )
+        return under, side
+
+    gaps = session.known("the undercut", look, lambda both: (both[0].closed, both[1].closed))
+    return session.decide("undercut open", all(gap.closed.value <= OPEN for gap in gaps))
+
+
+# -- clean --------------------------------------------------------------------------------------
+
+
+def clean(session: Session) -> None:
+    """Clean both faces down to the lamella's thickness; the electrolyte is seen there."""
+    step = session.step
+    settings, lamella = step.clean, step.lamella
+    wanted = lamella.thickness / 2
+    left = session.places.half - wanted
+    width = lamella.length + step.trench.extra
+    if left > 0:
+        for front in (True, False):
+            amount = open_charge(
+                session, settings, width, left, lamella.depth + step.undercut.width
+            )
+            mill(
+                session,
+                "clean",
+                settings,
+                amount,
+                lambda part, parts, front=front: (  # type: ignore[misc]
+                    slice_of(session, front, wanted, left, width, part, parts),
+                ),
+                step.views.wide,
+            )
+        session.places.half = wanted
+    picture = stand_still(session, step.views.wide)
+    locate(session, picture)
+    strip = session.known(
+        "the lamella's thickness",
+        lambda n: strip_in(session, session.ion(step.views.near, n)),
+        lambda strip: (strip.top,),
+    )
+    session.places.half = session.decide("half thickness", strip.top.value / 2)
+    session.found["cleaned_thickness_m"] = strip.top.value
+    electrolyte(session, front_face(session, joint_view(session), CAREFULLY))
+
+
+def slice_of(
+    session: Session,
+    front: bool,
+    face: float,
+    thick: float,
+    width: float,
+    part: int = 0,
+    parts: int = 1,
+) -> CleaningCrossSection:
+    """Return part of a slice `thick` (m) outside the face wanted at distance `face` of the middle.
+
+    The parts follow each other from outside towards the face.
+    """
+    at = session.places
+    height = thick / parts
+    middle = face + thick - (part + 0.5) * height
+    return CleaningCrossSection(
+        x=at.u,
+        y=at.v + (middle if front else -middle),
+        width=width,
+        height=height,
+        scan="bottom_to_top" if front else "top_to_bottom",
+    )

@@ -1,0 +1,293 @@
+"""Joints: welds by redeposition and cuts through, and what both beams show of them."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from acquire.fib.aligning import mill
+from acquire.fib.bridge import bridged_share
+from acquire.fib.charge import charge_for
+from acquire.fib.cutting import OPEN, SHADED, in_electrons, joint_view
+from acquire.fib.end_points import raise_flag
+from acquire.fib.joint import Gap, joint_gap
+from acquire.fib.measured import Measured
+from acquire.fib.session import Session
+from drivers.fib import BeamPicture, Purpose
+from protocols.fib import Array, Rectangle
+from protocols.lift_out import STAGES, Sever, StageName, Weld
+
+REACH = 1.2e-6
+"""How far on each side of a joint its two bodies are looked for, m."""
+
+
+@dataclass(frozen=True)
+class Joint:
+    """A gap along x between two bodies, in the lamella's frame (m)."""
+
+    name: str
+    x: float
+    """Of its middle."""
+    y: float
+    """Of its middle across."""
+    thick: float
+    """Across, as the ion beam sees it from above."""
+    top: float
+    """z of its upper end."""
+    tall: float
+    """Down from there, as the electron beam sees it."""
+    face: float
+    """y of the face that the electron beam sees."""
+
+
+def gaps(session: Session, joint: Joint) -> tuple[Gap, Gap]:
+    """Return what the ion image and the electron image show of a joint."""
+    view = joint_view(session)
+    at = session.places
+    steep = math.sin(session.setup.geometry.milling_tilt)
+
+    def from_above(frames: int) -> Gap:
+        return joint_gap(
+            session.ion(view, frames),
+            u=at.u + joint.x,
+            v=at.v + joint.y,
+            reach=REACH,
+            across="u",
+            along=SHADED * joint.thick,
+        )
+
+    def from_the_front(frames: int) -> Gap:
+        u, v = in_electrons(session, joint.x, joint.face, joint.top - joint.tall / 2)
+        return joint_gap(
+            session.electron(view, frames),
+            u=u,
+            v=v,
+            reach=REACH,
+            across="u",
+            along=SHADED * joint.tall * steep,
+        )
+
+    return (
+        session.known(f"the {joint.name} joint from above", from_above, _closed),
+        session.known(f"the {joint.name} joint from the front", from_the_front, _closed),
+    )
+
+
+def _closed(gap: Gap) -> tuple[Measured, ...]:
+    return (gap.closed,)
+
+
+# -- welds ----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class OpenJoint:
+    """A joint before it is welded, as both images show it."""
+
+    left: float
+    """u of the gap's left and right side, m."""
+    right: float
+    ion: BeamPicture
+    electron: BeamPicture
+
+
+def bridged_area(session: Session, joint: Joint, before: OpenJoint) -> Measured:
+    """Return the bridged area of a joint (m²): the shares of its width and of its height."""
+    view, at = joint_view(session), session.places
+    steep = math.sin(session.setup.geometry.milling_tilt)
+    inwards = -1 if joint.x > 0 else 1
+    half = SHADED * joint.thick / 2
+    _, top = in_electrons(session, joint.x, joint.face, joint.top)
+    from_above = (before.left, before.right, at.v + joint.y - half, at.v + joint.y + half)
+    from_front = (
+        before.left,
+        before.right,
+        top + (1 - SHADED) / 2 * joint.tall * steep,
+        top + (1 + SHADED) / 2 * joint.tall * steep,
+    )
+
+    def look(frames: int) -> tuple[Measured, Measured]:
+        ion, electron = session.ion(view, frames), session.electron(view, frames)
+        return (
+            bridged_share(before.ion, ion, gap=from_above, inwards=inwards),
+            bridged_share(before.electron, electron, gap=from_front, inwards=inwards),
+        )
+
+    wide, tall = session.known(f"the {joint.name} weld", look, lambda shares: shares)
+    whole = joint.thick * joint.tall
+    sigma = whole * math.hypot(wide.sigma * tall.value, tall.sigma * wide.value)
+    return Measured(wide.value * tall.value * whole, sigma)
+
+
+def weld_joint(
+    session: Session,
+    joint: Joint,
+    settings: Weld,
+    array: Array,
+    inwards: float,
+    stage: StageName,
+    before: OpenJoint,
+) -> bool:
+    """Weld until the bridged area is seen to be enough; return whether it is.
+
+    Every try is a single pass over fresh material: a second pass over the same would mill the bond
+    away again. A later try lies `inwards` (m, along x) of the one before.
+    """
+    one = charge_for(
+        session.step.layers,
+        session.step.ions.species,
+        array.width,
+        array.height,
+        settings.depth,
+        settings.overdose,
+    )
+    charge = session.decide("charge", one * array.count * settings.passes)
+    for tries in range(1, settings.tries + 1):
+        fresh = partial(_fresh, session, array, inwards, tries - 1)
+        mill(session, "weld", settings, charge, fresh, joint_view(session))
+        area = bridged_area(session, joint, before)
+        if session.decide("bridged", area.value >= settings.area_min):
+            break
+    verified = area.value >= settings.area_min
+    _keep_weld(session, joint, area, before.right - before.left, tries, verified, stage)
+    return verified
+
+
+def _fresh(
+    session: Session, array: Array, inwards: float, number: int, part: int, parts: int
+) -> tuple[Array, ...]:
+    """Return the array placed at the lamella; each later try lies further inwards."""
+    at = session.places
+    x = array.x + at.u + number * inwards
+    return (array.model_copy(update={"x": x, "y": array.y + at.v}),)
+
+
+def _keep_weld(
+    session: Session,
+    joint: Joint,
+    area: Measured,
+    gap: float,
+    tries: int,
+    verified: bool,
+    stage: StageName,
+) -> None:
+    weld: dict[str, Any] = {
+        "joint": joint.name,
+        "area_m2": area.value,
+        "area_sigma_m2": area.sigma,
+        "gap_m": gap,
+        "tries": tries,
+        "verified": verified,
+    }
+    session.welds.append(weld)
+    if verified:
+        note = f"{area.value * 1e12:.2g} um² of the {joint.name} joint are bridged"
+        figures = {"area_m2": area.value, "gap_m": gap}
+        raise_flag(session, "bridged", joint.name, stage, figures, note)
+
+
+# -- cuts through ---------------------------------------------------------------------------------
+
+
+def cut_through(
+    session: Session, joint: Joint, settings: Sever, depth: float, purpose: Purpose
+) -> float | None:
+    """Cut until both beams show the slit over all its length; return its width, None if not."""
+    height = 2 * session.places.half + 1e-6
+    times, width = 1.0, 0.0
+    for _ in range(settings.tries):
+        one = charge_for(
+            session.step.layers,
+            session.step.ions.species,
+            settings.width,
+            height,
+            depth,
+            settings.overdose,
+        )
+        charge = session.decide("charge", one * times)
+        mill(
+            session,
+            purpose,
+            settings,
+            charge,
+            lambda *_: (_slit(session, joint, settings, height),),
+            joint_view(session),
+        )
+        above, front = gaps(session, joint)
+        width = above.width.value
+        through = (
+            width >= settings.gap_min and above.closed.value <= OPEN and front.closed.value <= OPEN
+        )
+        if session.decide(f"{purpose} through", through):
+            return width
+        times = 0.5
+    return None
+
+
+def _slit(session: Session, joint: Joint, settings: Sever, height: float) -> Rectangle:
+    at = session.places
+    return Rectangle(x=at.u + joint.x, y=at.v + joint.y, width=settings.width, height=height)
+
+
+# -- what is done already -------------------------------------------------------------------------
+
+DONE_BY: dict[StageName, str] = {
+    "cool": "cold",
+    "clean": "electrolyte seen",
+    "contact": "contact",
+    "weld": "needle weld",
+    "sever": "cut free",
+    "lift": "lamella on needle",
+    "weld_grid": "grid weld",
+    "release": "released",
+}
+"""What each stage leaves verified."""
+
+
+def facts_before(session: Session) -> None:
+    """Ask whether the stages before the first are done, and take the operator's word for it."""
+    step, run = session.step, session.run
+    if step.first == STAGES[0]:
+        return
+    before = STAGES[: STAGES.index(step.first)]
+    session.stage = step.first
+    held = _held_by(before)
+    session.ask(
+        f"this run begins here: are {', '.join(before)} done, and is the lamella {held}?",
+        ("they are done", "stop"),
+    )
+    _stand_where_it_is(session, before)
+    lamella = step.lamella
+    session.places.half = lamella.thickness / 2
+    if "clean" not in before:
+        session.places.half += step.trench.leave if "trench" in before else 0.0
+    for name in before:
+        if name in DONE_BY:
+            run.verified(DONE_BY[name], True)
+
+
+def _stand_where_it_is(session: Session, before: tuple[StageName, ...]) -> None:
+    """Bring the stage to where the first stage begins; with the needle in it is there already."""
+    step, status = session.step, session.run.do(session.fib.status)
+    place = step.grid if "land" in before else step.site
+    tilt = session.setup.geometry.milling_tilt
+    if status.needle_inserted:
+        session.places.stage = place.model_copy(
+            update={"x": status.stage.x, "y": status.stage.y, "z": status.stage.z}
+        )
+    elif before[-1] != "cool":
+        session.go(place, tilt)
+        if "land" in before:
+            session.shift(tilt, x=-(step.land.gap + step.lamella.length / 2))
+
+
+def _held_by(before: tuple[StageName, ...]) -> str:
+    if "release" in before:
+        return "on the grid, the needle away"
+    if "weld_grid" in before:
+        return "on the grid, with the needle still welded to it"
+    if "sever" in before:
+        return "on the needle"
+    return "still in the film"

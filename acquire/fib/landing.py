@@ -1,0 +1,232 @@
+"""The grid: the lamella comes to the post, is welded to it on both faces, and is let go."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+from acquire.fib.aligning import remember, stand_still
+from acquire.fib.bodies import Body, body_from
+from acquire.fib.carrying import NEAR_STEP
+from acquire.fib.cutting import joint_view
+from acquire.fib.end_points import raise_flag
+from acquire.fib.joining import Joint, OpenJoint, cut_through, weld_joint
+from acquire.fib.session import Session
+from acquire.fib.shift import shift_between
+from drivers.fib import BeamPicture, NeedlePosition
+from protocols.fib import Array
+from protocols.lift_out import Weld
+
+HIGH = 0.3e-6
+"""Height within which the lamella's top is brought to the post's, m; ours, to verify."""
+ASIDE = 0.15e-6
+"""Distance across within which the lamella is brought to the post's middle, m; ours."""
+COARSE = 2e-6
+"""Gap from which on the lamella goes in the protocol's small steps, m."""
+OVER = 12e-6
+"""Height of the tip over the post when the lamella is first looked for there, m."""
+CLEAR = 7e-6
+"""Between post and lamella while it comes down, m: outside the lab's near zone."""
+STAYS = 0.2e-6
+"""Most that the lamella may move while the needle leaves it, m."""
+LEAVE = (0.4e-6, 0.4e-6, 0.4e-6, 0.4e-6)
+"""Steps by which the needle first leaves the lamella, m, each looked at."""
+AWAY = 12e-6
+"""Further that it goes in near steps before it is raised, m: out of the lab's near zone."""
+JOINT_TALL = 2e-6
+"""Of a joint at the post, m, as the needle's; ours, to verify."""
+SPINE = 0.3
+"""Share of the lamella's thickness that the welds at its two faces leave between them."""
+BESIDE_JOINT = 0.1e-6
+"""Between the joint and the first rectangle, m."""
+KEEP_OFF = 0.2e-6
+"""Between a weld's rectangles and the zone that is kept, m."""
+INSIDE = 1e-6
+"""From the lamella's right end to the cut that releases it, m."""
+MOST_STEPS = 150
+"""Of the needle towards the post."""
+
+
+# -- land -----------------------------------------------------------------------------------------
+
+
+def land(session: Session) -> None:
+    """Bring the post under the beams and the lamella's left end to it."""
+    step, run = session.step, session.run
+    _to_the_grid(session)
+    run.verified("over the grid", True)
+    _come_down(session)
+    gap = math.inf
+    for _ in range(MOST_STEPS):
+        found = _gap_to_post(session)
+        gap = found.right - found.left
+        run.progress(0, 1, f"gap {gap * 1e6:.2f} um")
+        if session.decide("at the post", gap <= 1.15 * step.land.gap):
+            break
+        most = step.land.step if gap < COARSE else NEAR_STEP
+        session.needle_by(x=-min(most, max(gap - step.land.gap, 0.03e-6)), step=NEAR_STEP)
+    else:
+        session.ask(f"the lamella does not come to the post: {gap * 1e6:.2g} um are left")
+    session.found["landing_gap_m"] = gap
+
+
+def _to_the_grid(session: Session) -> None:
+    """Bring the post where the lamella's middle will be in the middle of the images."""
+    step, places = session.step, session.places
+    tilt = session.setup.geometry.milling_tilt
+    session.go(step.grid, tilt)
+    for _ in range(step.land.tries):
+        ion, electron = _both(session, "left", "the post", wide=True)
+        y = (ion.upper.value + ion.lower.value) / 2
+        z = _height(session, ion.upper.value, electron)
+        x = ion.end.value + post_to_middle(session)
+        off = session.decide("post", (x, y, z))
+        if max(abs(off[0]), abs(off[1])) <= 0.6e-6 and abs(off[2]) <= HIGH:
+            break
+        session.shift(tilt, x=-off[0], y=-off[1], z=-off[2])
+    else:
+        session.ask(f"the post is not where it should be, by {[f'{o * 1e6:.2f}' for o in off]} um")
+    places.u, places.v = off[0], off[1]
+
+
+def post_to_middle(session: Session) -> float:
+    """Return the distance from the post's edge to the middle of the landed lamella, m."""
+    return session.step.land.gap + session.step.lamella.length / 2
+
+
+def _both(session: Session, side: str, what: str, *, wide: bool = False) -> tuple[Body, Body]:
+    view = session.step.views.wide if wide else joint_view(session)
+
+    def look(picture: BeamPicture) -> Body:
+        return body_from(picture, "left" if side == "left" else "right")
+
+    return (
+        session.known(what, lambda n: look(session.ion(view, n)), lambda body: body.parts),
+        session.known(what, lambda n: look(session.electron(view, n)), lambda body: body.parts),
+    )
+
+
+def _height(session: Session, back: float, electron: Body) -> float:
+    """Return the height of a body's top whose back edge the ion image shows at v = `back`."""
+    tilt = session.setup.geometry.milling_tilt
+    return (back * math.cos(tilt) - electron.upper.value) / math.sin(tilt)
+
+
+def _come_down(session: Session) -> None:
+    """Bring the lamella down beside the post until its top is at the post's and in its middle."""
+    at, step = session.places, session.step
+    tip = at.u + step.lamella.length / 2 + CLEAR
+    session.needle(tip, at.v, session.setup.needle_park.z)
+    session.needle(tip, at.v, OVER)
+    for _ in range(6):
+        ion, electron = _both(session, "right", "the lamella on the needle", wide=True)
+        top = _height(session, ion.upper.value, electron)
+        y = (ion.upper.value + ion.lower.value) / 2 - at.v
+        aside, high = session.decide("lamella over the post", (y, top))
+        if abs(high) <= HIGH and abs(aside) <= ASIDE:
+            return
+        session.needle_by(y=-aside, z=-high, step=NEAR_STEP)
+    session.ask("the lamella does not come to the post's height")
+
+
+def _gap_to_post(session: Session) -> OpenJoint:
+    """Return the gap between post and lamella as both images show it."""
+    view = joint_view(session)
+
+    def look(frames: int) -> tuple[Body, Body, BeamPicture]:
+        picture = session.ion(view, frames)
+        return body_from(picture, "left"), body_from(picture, "right"), picture
+
+    post, lamella, picture = session.known(
+        "the gap to the post", look, lambda found: (found[0].end, found[1].end)
+    )
+    left, right = session.decide("gap", (post.end.value, lamella.end.value))
+    return OpenJoint(left, right, picture, picture)
+
+
+# -- weld -----------------------------------------------------------------------------------------
+
+
+def weld_grid(session: Session) -> None:
+    """Weld the left end to the post at both faces, each with its own pass."""
+    step, half = session.step, session.places.half
+    settings = step.weld_grid
+    x = -(step.lamella.length + step.land.gap) / 2
+    before = _gap_to_post(session)
+    before = replace(before, electron=session.electron(joint_view(session)))
+    for name, side in (("post_front", 1), ("post_back", -1)):
+        joint = Joint(name, x, side * half / 2, half, 0.0, JOINT_TALL, half)
+        array = _array(session, settings, side)
+        inwards = _inwards(session, settings)
+        if not weld_joint(session, joint, settings, array, inwards, "weld_grid", before):
+            session.ask(f"the {name} weld is not seen to be large enough")
+            session.doubts.append(f"the {name} weld was not verified")
+    verified = all(each["verified"] for each in session.welds if each["joint"] != "needle")
+    session.run.verified("grid weld", verified)
+
+
+def _array(session: Session, settings: Weld, side: int) -> Array:
+    """Return rectangles in a row along the lamella, from the joint on, in one face's half of it.
+
+    A spine between both halves is left standing.
+    """
+    half = session.places.half
+    height = min(settings.reach, (1 - SPINE) * half)
+    along = (settings.count - 1) * settings.pitch + settings.width
+    return Array(
+        x=(along - session.step.lamella.length) / 2 + BESIDE_JOINT,
+        y=side * (half - height / 2),
+        count=settings.count,
+        along="x",
+        pitch=settings.pitch,
+        width=settings.width,
+        height=height,
+        passes=settings.passes,
+        scan="left_to_right" if settings.scan == "away_from_joint" else "right_to_left",
+    )
+
+
+def _inwards(session: Session, settings: Weld) -> float:
+    """Return how far (m) a later try lies inwards: half a pitch, if that keeps off what is kept."""
+    lamella = session.step.lamella
+    along = (settings.count - 1) * settings.pitch + settings.width
+    room = (lamella.length - lamella.kept) / 2 - BESIDE_JOINT - along - KEEP_OFF
+    return max(0.0, min(settings.pitch / 2, room / max(1, settings.tries - 1)))
+
+
+# -- release --------------------------------------------------------------------------------------
+
+
+def release(session: Session) -> None:
+    """Cut the needle's end off, and move the needle away while the lamella stays."""
+    step, run = session.step, session.run
+    half = session.places.half
+    joint = Joint(
+        "release", step.lamella.length / 2 - INSIDE, 0.0, 2 * half, 0.0, step.lamella.depth, half
+    )
+    width = cut_through(session, joint, step.release, step.lamella.depth, "release")
+    run.verified("released", width is not None)
+    if width is None:
+        session.ask("the lamella is not seen to be free of the needle")
+    _leave(session)
+    run.do(session.fib.retract_needle)
+    figures = {"gap_m": width}
+    raise_flag(session, "released", "lamella", "release", figures, "the needle is away, it stays")
+
+
+def _leave(session: Session) -> None:
+    """Move the needle away in small steps, each time seeing that the lamella stays."""
+    run, view = session.run, joint_view(session)
+    before = stand_still(session, view)
+    remember(session, before)
+    for way in LEAVE:
+        session.needle_by(x=way, step=NEAR_STEP)
+        moved = shift_between(before, session.ion(view), 3e-6).length
+        if session.decide("lamella moved", not moved.known or moved.value > STAYS):
+            run.verified("released", False)
+            told = moved.refusal or f"by {moved.value * 1e6:.2g} um"
+            session.ask(f"the lamella does not stay when the needle leaves it: {told}", ("stop",))
+    session.needle_by(x=AWAY, step=NEAR_STEP)
+    park = session.setup.needle_park
+    here = run.do(session.fib.status).needle
+    session.needle_encoders(NeedlePosition(here.x, here.y, park.z))

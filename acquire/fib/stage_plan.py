@@ -1,0 +1,310 @@
+"""What each stage of a lift-out takes, counted as the procedure does it when all goes well.
+
+Times of the instrument that a protocol does not say are usual ones, ours and to verify on the own
+instrument. What must be tried again comes on top; how often is told by `EXTRA`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from acquire.fib.charge import charge_for, charge_of_slice
+from protocols.fib import BeamImage
+from protocols.lift_out import Cut, LiftOut, StageName, Weld
+from protocols.units import ELEMENTARY_CHARGE
+
+OVERHEAD = 0.5
+"""s that an image or a pattern takes beside its beam time; ours."""
+STAGE_SPEED, TILT_SPEED, STAGE_SETTLES = 200e-6, math.radians(2), 1.0
+"""m/s, rad/s and s; ours."""
+NEEDLE_SPEED, NEEDLE_SETTLES, NEEDLE_IN_S = 20e-6, 0.5, 20.0
+"""m/s, s, and s for insertion or retraction; ours."""
+FAR, NEAR = 25e-6, 0.45e-6
+"""Steps of the needle away from and near the lamella, m, as the procedure takes them."""
+PARK = 100e-6
+"""Height at which the needle is parked, m; ours."""
+MILLING_TILT = math.radians(52)
+"""Of the stage, where the ion beam is normal; 52 deg TFS [lit]."""
+APART, SETTLE = 60.0, 120.0
+"""s between two images that tell drift, and to wait where it is too fast."""
+EXTRA = 0.3
+"""Mean number of waits for drift after the stage has moved; ours, to verify."""
+LONGEST = 600.0
+"""s of a pattern between two looks."""
+ROOM, SIDE = 0.5, 2e-6
+"""Contact: the tip begins that share of the undercut's width away; joint: its height, m."""
+TAU, ROOM_K = 17 * 60.0, 295.0
+"""s and K: the stage cools exponentially, fib-and-tem.md 5.4 [calc] from the published 90 min."""
+SLOPE_OVER = 300.0
+"""s over which the instrument averages the slope that it tells; ours."""
+SIGMA = 4e-9
+"""Standard error with which the thickness of a thin lamella is measured, m; ours, to verify."""
+OUTSIDE = 0.2e-6
+"""By which a slice begins outside the face, m."""
+
+
+@dataclass(frozen=True)
+class Takes:
+    """What a part of a lift-out takes."""
+
+    seconds: float = 0.0
+    ion_dose: float = 0.0
+    """C/m², of images."""
+    electron_dose: float = 0.0
+    """e/angstrom², of images."""
+    charge: float = 0.0
+    """C, of patterns."""
+    travel: float = 0.0
+    """m, of the needle."""
+
+    def __add__(self, other: Takes) -> Takes:
+        return Takes(
+            self.seconds + other.seconds,
+            self.ion_dose + other.ion_dose,
+            self.electron_dose + other.electron_dose,
+            self.charge + other.charge,
+            self.travel + other.travel,
+        )
+
+    def __mul__(self, times: float) -> Takes:
+        return Takes(
+            self.seconds * times,
+            self.ion_dose * times,
+            self.electron_dose * times,
+            self.charge * times,
+            self.travel * times,
+        )
+
+    __rmul__ = __mul__
+
+
+# -- parts -----------------------------------------------------------------------------------
+
+
+def ion(view: BeamImage) -> Takes:
+    """Return what an ion image takes."""
+    return Takes(view.duration + OVERHEAD, ion_dose=view.charge / view.field**2)
+
+
+def electron(step: LiftOut, view: BeamImage) -> Takes:
+    """Return what an electron image takes."""
+    electrons = step.electrons.current * view.duration / ELEMENTARY_CHARGE
+    return Takes(view.duration + OVERHEAD, electron_dose=electrons / (view.field**2 * 1e20))
+
+
+def both(step: LiftOut, view: BeamImage) -> Takes:
+    """Return what an image with either beam takes."""
+    return ion(view) + electron(step, view)
+
+
+def stand_still(view: BeamImage, *, moved: bool = False) -> Takes:
+    """Return what it takes to see that the site stands still; it may not, after a move."""
+    once = 2 * ion(view) + Takes(APART)
+    return once + EXTRA * (once + Takes(SETTLE)) if moved else once
+
+
+def stage(way: float = 0.0, turn: float = 0.0) -> Takes:
+    """Return what a move of the stage takes."""
+    return Takes(way / STAGE_SPEED + turn / TILT_SPEED + STAGE_SETTLES)
+
+
+def needle(way: float, step: float = FAR) -> Takes:
+    """Return what a move of the needle takes, in steps."""
+    steps = max(1, math.ceil(way / step - 1e-9))
+    return Takes(way / NEEDLE_SPEED + steps * NEEDLE_SETTLES, travel=way)
+
+
+def joint_view(step: LiftOut) -> BeamImage:
+    """Return the view of a joint: wide enough for both ends of the lamella."""
+    field = max(step.views.near.field, step.lamella.length + 6e-6)
+    return step.views.near.model_copy(update={"field": field})
+
+
+def milled(cut: Cut, charge: float, view: BeamImage, *, moved: bool = False) -> Takes:
+    """Return what patterns take, in parts that each begin with a look."""
+    parts = max(1, math.ceil(charge / cut.current / LONGEST - 1e-9))
+    looks = stand_still(view, moved=moved) + (parts - 1) * stand_still(view)
+    return looks + Takes(charge / cut.current + parts * OVERHEAD, charge=charge)
+
+
+def _charge(step: LiftOut, cut: Cut, width: float, height: float, depth: float) -> float:
+    return charge_for(step.layers, step.ions.species, width, height, depth, cut.overdose)
+
+
+def _slice_charge(step: LiftOut, cut: Cut, width: float, thick: float, depth: float) -> float:
+    return charge_of_slice(step.layers, step.ions.species, width, thick, depth, cut.overdose)
+
+
+# -- stages ----------------------------------------------------------------------------------
+
+
+def cool(step: LiftOut) -> Takes:
+    """Exponential cooling until near and steady, and as long as it is to be so."""
+    warmer = ROOM_K - step.cold.stage
+    near = TAU * math.log(warmer / step.cold.within)
+    lag = SLOPE_OVER / 2
+    steady = TAU * math.log(max(1.0, warmer / TAU / step.cold.slope)) + lag
+    return Takes(max(near, steady, 0.0) + step.cold.steady)
+
+
+def survey(step: LiftOut) -> Takes:
+    """Tilt; two looks at the height with a correction between them; the reference."""
+    wide = step.views.wide
+    looks = 2 * both(step, wide) + electron(step, wide)
+    return 2 * stage(turn=MILLING_TILT / 2) + looks + stand_still(wide, moved=True)
+
+
+def trench(step: LiftOut) -> Takes:
+    """Both trenches, and a look at the front face."""
+    cut, wide = step.trench, step.views.wide
+    one = _charge(step, cut, step.lamella.length + cut.extra, cut.height, cut.depth)
+    return milled(cut, 2 * one, wide) + both(step, wide)
+
+
+def undercut(step: LiftOut) -> Takes:
+    """Tilt, the cuts under the lamella and up its sides, tilt back, and a look."""
+    cut, lamella, wide = step.undercut, step.lamella, step.views.wide
+    steep = math.sin(MILLING_TILT - cut.tilt)
+    thick = lamella.thickness + 2 * step.trench.leave
+    under = (lamella.length + 2 * cut.width) * cut.width * steep
+    right = cut.width * (lamella.depth * steep + thick * math.cos(MILLING_TILT - cut.tilt))
+    left = cut.width * (lamella.depth - cut.bridge) * steep
+    charge = _charge(step, cut, 1e-6, (under + right + left) / 1e-6, thick / steep)
+    tilts = 2 * stage(turn=MILLING_TILT - cut.tilt)
+    seen = stand_still(wide, moved=True) + electron(step, wide)
+    return tilts + milled(cut, charge, wide, moved=True) + seen
+
+
+def clean(step: LiftOut) -> Takes:
+    """A slice off either face, and looks at the thickness and at the front face."""
+    cut, lamella, wide = step.clean, step.lamella, step.views.wide
+    width, deep = lamella.length + step.trench.extra, lamella.depth + step.undercut.width
+    charge = _slice_charge(step, cut, width, step.trench.leave, deep)
+    looks = stand_still(wide) + ion(step.views.near) + electron(step, wide)
+    return 2 * milled(cut, charge, wide) + looks
+
+
+def needle_in(step: LiftOut) -> Takes:
+    """Insertion, the way down, and the tip found twice."""
+    way = math.hypot(PARK - step.needle_in.above, step.lamella.length / 2)
+    return Takes(NEEDLE_IN_S) + needle(way) + 2 * both(step, step.views.wide) + needle(1e-6)
+
+
+def contact(step: LiftOut) -> Takes:
+    """Down beside the lamella's end, the tip found twice more, and steps until it touches."""
+    view = joint_view(step)
+    down = needle(step.needle_in.above, FAR) + needle(8e-6, NEAR) + needle(1.5e-6, NEAR)
+    steps = ROOM * step.undercut.width / step.contact.step + 1
+    touch = steps * (2 * ion(view) + needle(step.contact.step))
+    return stand_still(view) + down + 2 * both(step, view) + touch
+
+
+def _weld(step: LiftOut, cut: Weld, width: float, height: float) -> Takes:
+    view = joint_view(step)
+    one = _charge(step, cut, width, height, cut.depth)
+    return milled(cut, one * cut.count * cut.passes, view) + 2 * both(step, view)
+
+
+def weld(step: LiftOut) -> Takes:
+    """The array at the needle, and the joint before and after."""
+    return both(step, joint_view(step)) + _weld(step, step.weld, step.weld.reach, step.weld.width)
+
+
+def sever(step: LiftOut) -> Takes:
+    """The slit through the bridge, and a look."""
+    cut, view = step.sever, joint_view(step)
+    charge = _charge(step, cut, cut.width, step.lamella.thickness + 1e-6, step.undercut.bridge)
+    return milled(cut, charge, view) + both(step, view)
+
+
+def lift(step: LiftOut) -> Takes:
+    """The protocol's steps, a look before each and after the small ones, and up to the park."""
+    view = joint_view(step)
+    low = sum(each for each in step.lift.steps if each <= 2e-6)
+    high = sum(step.lift.steps) - low
+    looks = len(step.lift.steps) + sum(1 for each in step.lift.steps if each <= 2e-6)
+    way = needle(low, NEAR) + needle(high, 10e-6) + needle(max(0.0, PARK - low - high))
+    return way + looks * electron(step, view)
+
+
+def land(step: LiftOut) -> Takes:
+    """Stage to the grid, the lamella down beside the post, and steps until the gap is right."""
+    wide, view = step.views.wide, joint_view(step)
+    way = math.dist((step.site.x, step.site.y), (step.grid.x, step.grid.y))
+    there = stage(way) + 3 * both(step, wide) + 2 * stage(5e-6)
+    down = needle(PARK - 12e-6) + 3 * both(step, wide) + needle(14e-6, NEAR)
+    coarse, fine = (7e-6 - 2e-6) / NEAR, (2e-6 - step.land.gap) / step.land.step
+    to_post = (coarse + fine + 1) * ion(view) + needle(5e-6, NEAR) + needle(1.7e-6, step.land.step)
+    return there + down + to_post
+
+
+def weld_grid(step: LiftOut) -> Takes:
+    """An array at either face of the left end."""
+    height = min(step.weld_grid.reach, 0.7 * step.lamella.thickness / 2)
+    return 2 * _weld(step, step.weld_grid, step.weld_grid.width, height)
+
+
+def release(step: LiftOut) -> Takes:
+    """The slit through the right end; the needle leaves, watched, and is retracted."""
+    cut, view = step.release, joint_view(step)
+    charge = _charge(step, cut, cut.width, step.lamella.thickness + 1e-6, step.lamella.depth)
+    leaves = stand_still(view) + 4 * ion(view) + needle(14e-6, NEAR) + needle(PARK)
+    return milled(cut, charge, view) + both(step, view) + leaves + Takes(NEEDLE_IN_S)
+
+
+def _slice(step: LiftOut, cut: Cut, thick: float, turn: float) -> Takes:
+    """Return what a slice off one face takes: tilt, wait, measure, mill, measure."""
+    view = step.views.thin
+    charge = _slice_charge(step, cut, step.lamella.kept, thick + OUTSIDE, step.lamella.depth)
+    looks = stage(turn=turn) + stand_still(view, moved=True) + 2 * ion(view)
+    return looks + milled(cut, charge, view)
+
+
+def thin(step: LiftOut) -> Takes:
+    """Rounds, each a slice off either face."""
+    taken, now = ion(step.views.thin), step.lamella.thickness
+    for wanted in step.thin.to:
+        half = (now - wanted) / 2
+        taken += 2 * _slice(step, step.thin, half, 2 * step.thin.over_tilt)
+        now = wanted
+    return taken
+
+
+def polish(step: LiftOut) -> Takes:
+    """Slices, each at most 60 % of what is left, until it is surely thin enough."""
+    taken, now, target = ion(step.views.thin), step.thin.to[-1], step.target
+    for _ in range(step.polish.tries):
+        if now + target.sigmas * SIGMA <= target.at_most:
+            break
+        off = max(min(step.polish.slice, 0.6 * (now - target.thickness)), 8e-9)
+        taken += _slice(step, step.polish, off, 2 * step.polish.over_tilt)
+        now -= off
+    back = stage(turn=step.polish.over_tilt) + stand_still(step.views.thin, moved=True)
+    return taken + back + ion(step.views.thin)
+
+
+def final(step: LiftOut) -> Takes:
+    """The last measurement and images."""
+    return ion(step.views.thin) + both(step, step.views.wide)
+
+
+TAKEN: Mapping[StageName, Callable[[LiftOut], Takes]] = {
+    "cool": cool,
+    "survey": survey,
+    "trench": trench,
+    "undercut": undercut,
+    "clean": clean,
+    "needle_in": needle_in,
+    "contact": contact,
+    "weld": weld,
+    "sever": sever,
+    "lift": lift,
+    "land": land,
+    "weld_grid": weld_grid,
+    "release": release,
+    "thin": thin,
+    "polish": polish,
+    "final": final,
+}

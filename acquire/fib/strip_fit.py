@@ -1,0 +1,259 @@
+"""The least-squares fit of a lamella's brightness, all together and piece by piece."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from acquire.fib import strip_model as model
+from acquire.fib.band import PARTS, Band, places
+from drivers.fib import BeamPicture
+
+Floats = npt.NDArray[np.float64]
+
+MARGIN = 0.3e-6
+"""Of the dark trench on each side that is fitted with it, m."""
+STARTS = ((30e-9, 0.2), (5e-9, 0.4), (70e-9, 0.05))
+"""Leans (m) and edges from which the fit begins: it has more than one minimum."""
+ALSO = 6.0
+"""A minimum is kept beside the best one if its chi² is at most so much more."""
+CORRELATED = 1.5
+"""Pieces are not independent: grains reach from one to the next. Ours, to verify."""
+BAD = 8.0
+"""Times the noise at which what is left of the fit says that it is not such a band."""
+BLUR = 70e-9
+"""Largest blur (standard deviation) at which a thickness is told, m."""
+
+
+@dataclass(frozen=True)
+class StripFit:
+    """Values with their standard errors (m), without the systematic of the spot."""
+
+    middle: tuple[float, float]
+    top: tuple[float, float]
+    outer: tuple[float, float]
+    at_interface: tuple[float, float]
+    blur: float
+    pieces: Floats
+    """Thickness at the interface of each piece along u."""
+    piece_sigma: float
+    """Standard error of one of them against the others."""
+
+    @property
+    def waviness(self) -> float:
+        """Scatter of the pieces beyond their errors, m."""
+        return math.sqrt(max(0.0, float(self.pieces.var(ddof=1)) - self.piece_sigma**2))
+
+
+@dataclass(frozen=True)
+class _Data:
+    """The part of the image around the band."""
+
+    pixels: Floats
+    noise: Floats
+    """Variance of each pixel, from its neighbour along u."""
+    v: Floats
+    u: Floats
+    size: float
+    slope: float
+    """dv/du of the band."""
+    share: float
+    """Depth of the interface by that of the lamella's bottom."""
+
+
+@dataclass(frozen=True)
+class _Profile:
+    """Mean brightness over w = v - slope u; sigma is the standard error of each."""
+
+    w: Floats
+    values: Floats
+    sigma: Floats
+
+
+def fit_strip(
+    picture: BeamPicture, columns: npt.NDArray[np.intp], band: Band, share: float
+) -> StripFit | str:
+    """Return the fit of the band over the given columns, or why it is none.
+
+    `share` is the depth of the interface by that of the bottom.
+    """
+    data = _data(picture, columns, band, share)
+    found = _fits(_profile(data), band, share)
+    turn = _turn(found[0].x, data)
+    if abs(turn) * float(np.ptp(data.u)) > 0.1 * data.size:
+        data = replace(data, slope=data.slope + turn)
+        found = _fits(_profile(data), band, share)
+    if found[0].chi2 > BAD**2:
+        return "the image does not look like a lamella between trenches; look at it"
+    blur = float(found[0].x[model.BLUR])
+    if blur > BLUR:
+        return f"edges are blurred over {blur * 1e9:.0f} nm; focus, or wait for rest"
+    return _result(found, data)
+
+
+def _data(picture: BeamPicture, columns: npt.NDArray[np.intp], band: Band, share: float) -> _Data:
+    size = picture.pixel_size
+    v, u = (places(count, size) for count in picture.pixels.shape)
+    turned = abs(band.slope) * float(np.abs(u[columns]).max())
+    rows = (v > band.clear_above - MARGIN - turned) & (v < band.clear_below + MARGIN + turned)
+    pixels = np.asarray(picture.pixels[rows][:, columns], float)
+    noise = np.diff(pixels, axis=1, prepend=pixels[:, 1:2]) ** 2 / 2
+    return _Data(pixels, noise, v[rows], u[columns], size, band.slope, share)
+
+
+def _profile(data: _Data) -> _Profile:
+    """Return the brightness averaged along the band, each pixel used once.
+
+    Its error is that of counting, or the scatter of the pieces along u where that is larger: grains
+    and curtains are noise too.
+    """
+    w = data.v[:, None] - data.slope * data.u
+    first = data.v[0] + float(np.abs(data.slope * data.u).max())
+    count = int((data.v[-1] - 2 * first + data.v[0]) / data.size)
+    index = np.clip(np.floor((w - first) / data.size + 0.5), -1, count).astype(int) + 1
+    part = np.arange(len(data.u)) * PARTS // len(data.u)
+    which = (index + (count + 2) * part).ravel()
+
+    def summed(values: Floats) -> Floats:
+        whole = np.bincount(which, weights=values.ravel(), minlength=(count + 2) * PARTS)
+        return np.asarray(whole.reshape(PARTS, count + 2)[:, 1:-1])
+
+    n, total = summed(np.ones_like(w)), summed(data.pixels)
+    full = (n > 0).all(axis=0)
+    n, total, variance, at = (each[:, full] for each in (n, total, summed(data.noise), summed(w)))
+    number = n.sum(axis=0)
+    counting = variance.sum(axis=0) / number**2
+    scatter = CORRELATED * (total / n).var(axis=0, ddof=1) / PARTS
+    smooth = np.convolve(np.pad(np.maximum(counting, scatter), 1, "edge"), np.ones(3) / 3, "valid")
+    floor = 0.1 * float(np.median(smooth)) + 1e-6
+    return _Profile(
+        at.sum(axis=0) / number, total.sum(axis=0) / number, np.sqrt(np.maximum(smooth, floor))
+    )
+
+
+@dataclass(frozen=True)
+class _Minimum:
+    """Where the fit came to rest."""
+
+    x: Floats
+    covariance: Floats
+    chi2: float
+    """Mean over the profile."""
+    cost: float
+    """What was minimised, in chi² per what the profile shows of noise."""
+
+
+@dataclass(frozen=True)
+class _Problem:
+    """Least squares over scaled parameters y = x / scale, with derivatives all in one go."""
+
+    profile: _Profile
+    share: float
+    scale: Floats
+
+    def off(self, y: Floats) -> Floats:
+        """Return the residuals, shape (..., n), of parameters of shape (..., len(NAMES))."""
+        x = y * self.scale
+        each = np.moveaxis(x, -1, 0)[..., None]
+        expected = model.brightness(each, self.profile.w - each[0], self.share, each[1])
+        rest = (self.profile.values - expected) / self.profile.sigma
+        return np.concatenate([rest, model.unusual(x)], axis=-1)
+
+    def slopes(self, y: Floats) -> Floats:
+        """Return the derivatives of the residuals, shape (n, len(NAMES))."""
+        step = 1e-6 * np.maximum(np.abs(y), 1e-2)
+        both = self.off(np.stack([y + np.diag(step), y - np.diag(step)]))
+        return np.asarray(((both[0] - both[1]) / (2 * step[:, None])).T)
+
+
+def _fits(profile: _Profile, band: Band, share: float) -> list[_Minimum]:
+    """Return the minima that fit, best first."""
+    from scipy.optimize import least_squares
+
+    dark = [float(profile.values[part].mean()) for part in (slice(0, 8), slice(-8, None))]
+    bright = float(np.quantile(profile.values, 0.98))
+    scale = model.sizes(max(bright - sum(dark) / 2, 1.0))
+    problem = _Problem(profile, share, scale)
+    minima = []
+    for lean, edge in STARTS:
+        width = max(band.bottom - band.top - lean, 20e-9)
+        middle = (band.top + band.bottom) / 2
+        start = [middle, width, lean, lean, 20e-9, *dark, bright, 0.8, 0.5, edge, 25e-9, 12e-9]
+        found = least_squares(
+            problem.off,
+            np.clip(start, 1.001 * model.LOW + 1e-12, model.HIGH) / scale,
+            problem.slopes,
+            bounds=(model.LOW / scale, model.HIGH / scale),
+            x_scale="jac",
+            max_nfev=60,
+            ftol=1e-6,
+        )
+        chi2 = float((found.fun[: len(profile.w)] ** 2).mean())
+        worse = max(1.0, chi2)
+        covariance = np.linalg.pinv(found.jac.T @ found.jac) * np.outer(scale, scale) * worse
+        minima.append(_Minimum(found.x * scale, covariance, chi2, 2 * found.cost / worse))
+    minima.sort(key=lambda each: each.cost)
+    return [each for each in minima if each.cost <= minima[0].cost + ALSO]
+
+
+def _turn(x: Floats, data: _Data) -> float:
+    """Return by how much the band is turned further (dv/du), from the middles of its pieces."""
+    _, middles, _, u = _pieces(x, data)
+    return float(np.polyfit(u, middles, 1)[0])
+
+
+def _pieces(x: Floats, data: _Data) -> tuple[Floats, Floats, float, Floats]:
+    """Return width and middle of each piece with the rest held, a width's error, and u.
+
+    One step of least squares.
+    """
+    small = 1e-9
+    blocks = np.array_split(np.arange(len(data.u)), PARTS)
+    widths, middles, errors = [], [], []
+    for block in blocks:
+        w = data.v - x[0] - data.slope * float(data.u[block].mean())
+        base = model.brightness(x, w, data.share, x[1])
+        by_top = (model.brightness(x, w, data.share, x[1] + small) - base) / small
+        by_place = (model.brightness(x, w - small, data.share, x[1]) - base) / small
+        variance = data.noise[:, block].mean(axis=1) + 1e-6
+        sigma = np.sqrt(np.maximum(variance, np.median(variance)) / len(block))
+        slopes = np.stack([by_top, by_place], axis=1) / sigma[:, None]
+        inverse = np.linalg.pinv(slopes.T @ slopes)
+        rest = (data.pixels[:, block].mean(axis=1) - base) / sigma
+        by, aside = inverse @ slopes.T @ rest
+        widths.append(x[1] + by)
+        middles.append(aside)
+        errors.append(inverse[0, 0])
+    at = np.array([data.u[block].mean() for block in blocks])
+    return np.array(widths), np.array(middles), math.sqrt(float(np.mean(errors))), at
+
+
+def _result(found: list[_Minimum], data: _Data) -> StripFit:
+    """Return the mean over the minima by how likely each is; their spread widens the errors."""
+    x = found[0].x
+    cos = math.cos(math.atan(data.slope))
+    likely = np.array([math.exp((found[0].cost - each.cost) / 2) for each in found])
+    likely /= likely.sum()
+    widths, _, own, _ = _pieces(x, data)
+
+    def value(*weights: float) -> tuple[float, float]:
+        along = np.zeros(len(x))
+        along[: len(weights)] = weights
+        values = np.array([float(along @ each.x) for each in found])
+        within = np.array([max(0.0, float(along @ each.covariance @ along)) for each in found])
+        mean = float(likely @ values)
+        return mean * cos, math.sqrt(float(likely @ (within + (values - mean) ** 2)))
+
+    middle, at_interface = value(1.0), value(0.0, 1.0, data.share, data.share)
+    return StripFit(
+        (middle[0] / cos, middle[1]),
+        value(0.0, 1.0),
+        value(0.0, 1.0, 1.0, 1.0),
+        at_interface,
+        float(x[model.BLUR]),
+        (widths - float(x[model.TOP])) * cos + at_interface[0],
+        own,
+    )

@@ -1,0 +1,243 @@
+"""Images that the beams of a FIB-SEM take of a scene: what is there, with noise, and nothing else.
+
+The surface of film and lamella is followed column by column along x; a body is exact in y, so that
+a few nanometres of thickness are seen as the beam would. Secondary electrons: brightness by
+material, brighter at edges, darker where little of the sky is open; counts are Poisson's.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+from scipy import ndimage
+
+from drivers.fib import BeamName
+from protocols.fib import BeamImage
+from protocols.units import ELEMENTARY_CHARGE
+from simulators.fib.block import Block
+from simulators.fib.bodies import Maker, lamella_cells, mirrored
+from simulators.fib.holding import end_of
+from simulators.fib.needle_view import needle_layer
+from simulators.fib.raster import Floats, Layer, Raster, Reals, empty
+from simulators.fib.scene import Look, Scene, Shades, shades
+from simulators.fib.solid import BAND_X, COLUMN, HALF, SITE, Solid, column_places
+from simulators.fib.terrain import Terrain, milled, open_sky
+from simulators.fib.texture import surface
+
+FWHM = 2.3548
+"""Full width at half maximum of a Gaussian, in standard deviations."""
+FINE_FIELD = 10e-6
+"""In narrower fields a cell is drawn in several columns, m."""
+FINER = 4
+ROUGH = 0.35
+"""Of the free surface's texture that milled faces and floors have; ours."""
+
+
+def render(
+    scene: Scene,
+    settings: BeamImage,
+    beam: BeamName,
+    angle: float,
+    look: Look,
+    draws: np.random.Generator,
+) -> npt.NDArray[np.uint16]:
+    """Return the counts of an image, shape (pixels, pixels), row 0 at the top.
+
+    Args:
+        scene: what is there.
+        settings: field, pixels, dwell, frames and current.
+        beam: which of the two.
+        angle: between the surface's normal and the beam, rad, signed.
+        look: how bright things are.
+        draws: noise and the insulators' charging.
+    """
+    insulators = math.exp(scene.charging * draws.standard_normal())
+    bright = brightness(scene, settings, beam, angle, look, insulators)
+    sigma = math.hypot(look.spot(beam, settings.current) / FWHM, scene.blur)
+    bright = ndimage.gaussian_filter(
+        bright, sigma * settings.pixels / settings.field, mode="nearest", truncate=3.0
+    )
+    per_primary = look.per_ion if beam == "ion" else look.per_electron
+    primaries = settings.current * settings.dwell * settings.frames / ELEMENTARY_CHARGE
+    seen = look.mean + look.contrast * (bright - look.mean) + look.background
+    counts = draws.poisson(np.maximum(seen, 0.0) * per_primary * primaries)
+    return np.asarray(np.minimum(counts, np.iinfo(np.uint16).max), np.uint16)
+
+
+def brightness(
+    scene: Scene, settings: BeamImage, beam: BeamName, angle: float, look: Look, insulators: float
+) -> Reals:
+    """Return what is seen without blur and noise, against tungsten, shape (pixels, pixels)."""
+    size = settings.field / settings.pixels
+    du, dv = scene.shift
+    solid, needle = scene.solid, scene.needle
+    flipped = angle < 0
+    if flipped:
+        solid, dv = mirrored(solid), -dv
+        needle = None if needle is None else (needle[0], -needle[1], needle[2])
+    half = settings.field / 2
+    raster = Raster(-half - du, -half - dv, size, settings.pixels, abs(angle))
+    drawing = Drawing(
+        scene, solid, raster, look, shades(scene, look, beam, insulators), beam, flipped
+    )
+    seen = drawing.all()
+    if needle is not None:
+        seen = needle_layer(needle, raster, drawing.shades.needle).over(seen)
+    bright = drawing.textured(seen)
+    return bright[::-1] if flipped else bright
+
+
+class Drawing:
+    """The layers of one image."""
+
+    def __init__(
+        self,
+        scene: Scene,
+        solid: Solid,
+        raster: Raster,
+        look: Look,
+        shades: Shades,
+        beam: BeamName,
+        flipped: bool,
+    ) -> None:
+        self.scene, self.solid, self.raster, self.look = scene, solid, raster, look
+        self.shades, self.flipped = shades, flipped
+        self.finer = FINER if raster.size * raster.pixels < FINE_FIELD else 1
+        self.maker = Maker(
+            solid,
+            lamella_cells(scene.solid),
+            shades,
+            look,
+            scene.in_contact,
+            beam == "electron",
+            flipped,
+            self.finer,
+        )
+
+    def all(self) -> Layer:
+        """Return everything but the needle, shape (rows, columns)."""
+        solid, place = self.solid, self.scene.place
+        carried = solid.held in ("needle", "needle and grid")
+        if place == "site":
+            here = solid.held == "bulk"
+            seen = self._site(here)
+            return (
+                self._lamella(solid.moved[0], seen)
+                if carried
+                else (self._bonds(0.0, seen) if here else seen)
+            )
+        if place == "grid":
+            seen = self._block(self.maker.post()).over(self._nothing())
+            if carried or solid.held == "grid":
+                seen = self._lamella(solid.moved[0] - end_of(solid, -1), seen)
+            return seen
+        bare = Drawing(
+            replace(self.scene, solid=Solid(), place="site"),
+            Solid(),
+            self.raster,
+            self.look,
+            self.shades,
+            "ion",
+            self.flipped,
+        )
+        return bare.all()
+
+    def _site(self, lamella_there: bool) -> Layer:
+        solid, raster = self.solid, self.raster
+        there = self.maker.in_band(lamella_there)
+        depth = milled(solid, there)
+        sky = open_sky(depth)
+        edges = self._site_edges()
+        x = (edges[:-1] + edges[1:]) / 2
+        terrain = Terrain(depth, sky, solid.fill)
+        before, behind = terrain.seen(x, raster, self.shades, self.look, solid.ice)
+        along = np.abs(column_places()) < BAND_X
+        centre = np.abs(column_places()) < COLUMN
+        beside = np.abs(np.abs(column_places()) - HALF - COLUMN / 2) < COLUMN / 4
+        band = self.maker.band(
+            there,
+            sky[along][:, centre].max(axis=1),
+            sky[along][:, beside].mean(axis=1),
+        )
+        middle = self._in_columns(band, x)
+        return before.over(middle.over(behind)).spread(raster.overlap(edges))
+
+    def _site_edges(self) -> Floats:
+        """Return edges of columns over the field: a cell's, or parts of it."""
+        step = COLUMN / self.finer
+        low, high = max(self.raster.left, -SITE), min(self.raster.right, SITE)
+        first, last = math.floor(low / step), math.ceil(high / step)
+        inner = np.arange(first, last + 1) * step
+        ends = [inner]
+        if self.raster.left < -SITE:
+            ends.insert(0, np.array([self.raster.left - step]))
+        if self.raster.right > SITE:
+            ends.append(np.array([self.raster.right + step]))
+        return np.concatenate(ends)
+
+    def _in_columns(self, block: Block, x: Floats) -> Layer:
+        """Return a block whose columns are the site's own, at places along x."""
+        inside = (x > block.x[0]) & (x < block.x[-1])
+        out = empty((len(x), self.raster.pixels))
+        if inside.any():
+            index = np.searchsorted(block.x, x[inside]) - 1
+            part = slice(int(index[0]), int(index[-1]) + 1)
+            seen = _columns(block, part).seen(self.raster, self.look)
+            for target, source in (
+                (out.plain, seen.plain),
+                (out.film, seen.film),
+                (out.cover, seen.cover),
+            ):
+                target[inside] = source
+        return out
+
+    def _lamella(self, x: float, behind: Layer) -> Layer:
+        if not self.maker.lamella.any():
+            return behind
+        return self._bonds(x, self._block(self.maker.apart(x)).over(behind))
+
+    def _bonds(self, x: float, behind: Layer) -> Layer:
+        for bond in self.maker.bonds(x):
+            behind = self._block(bond).over(behind)
+        return behind
+
+    def _block(self, block: Block) -> Layer:
+        within = np.flatnonzero(
+            (block.x[1:] > self.raster.left) & (block.x[:-1] < self.raster.right)
+        )
+        if not len(within):
+            return empty((self.raster.pixels, self.raster.pixels))
+        part = _columns(block, slice(int(within[0]), int(within[-1]) + 1))
+        seen = part.seen(self.raster, self.look)
+        return seen.spread(self.raster.overlap(part.x))
+
+    def _nothing(self) -> Layer:
+        shape = (self.raster.pixels, self.raster.pixels)
+        nothing = empty(shape)
+        return replace(nothing, plain=np.full(shape, self.look.void, np.float32))
+
+    def textured(self, seen: Layer) -> Reals:
+        """Return the brightness with grains on the surfaces."""
+        raster = self.raster
+        sign = -1.0 if self.flipped else 1.0
+        place = 0.0 if self.scene.place == "site" else 17.3e-6
+        x, y = raster.u + place, sign * raster.v
+        grains = surface(self.scene.texture, x, y / raster.cos)
+        rough = surface(self.scene.texture + 1, x, y, ROUGH)
+        return np.asarray(seen.film * grains + seen.plain * rough, np.float32)
+
+
+def _columns(block: Block, part: slice) -> Block:
+    """Return some of a block's columns."""
+    return replace(
+        block,
+        x=block.x[part.start : part.stop + 1],
+        front=block.front[part],
+        back=block.back[part],
+        there=block.there[part],
+        face=block.face[part],
+        floor=block.floor[part],
+    )

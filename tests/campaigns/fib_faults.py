@@ -1,0 +1,175 @@
+"""Every fault of the simulated FIB, each at three moments of a lift-out.
+
+    python -m tests.campaigns.fib_faults [SEED] [KIND ...]
+
+A run of the same seed without faults says when each stage goes on; the moments are in stages in
+which the fault matters. Every run must end safe: done, stopped, or waiting for an answer, with no
+beam on; never with a success that is none; never with a cut after nothing was verified.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from typing import Any, get_args
+
+from protocols.lift_out import StageName
+from simulators.faults import Scheduled
+from simulators.fib.faults import FibFault
+from tests.campaigns.fib_runs import Ended, lift_out, settings_of
+
+Moments = tuple[StageName, StageName, StageName]
+ANYWHERE: Moments = ("trench", "weld", "polish")
+WITH_NEEDLE: Moments = ("contact", "weld", "land")
+WHEN: Mapping[str, Moments] = {
+    "needle_warm": WITH_NEEDLE,
+    "needle_bent": ("needle_in", "contact", "land"),
+    "needle_drift": WITH_NEEDLE,
+    "needle_lost_calibration": ("needle_in", "contact", "land"),
+    "contact_missed": ("needle_in", "contact", "land"),
+    "lamella_sticks": ("weld", "sever", "lift"),
+    "lamella_falls": ("lift", "land", "weld_grid"),
+    "lamella_rotates": ("lift", "land", "weld_grid"),
+    "no_bridge": ("contact", "weld", "weld_grid"),
+    "weld_breaks": ("weld", "sever", "lift"),
+    "stage_stall": ("survey", "undercut", "thin"),
+    "stage_backlash": ("survey", "undercut", "thin"),
+    "silent_clamp": ("survey", "lift", "thin"),
+    "move_early": ("survey", "undercut", "thin"),
+    "z_dropped": ("trench", "clean", "land"),
+    "stale_coincidence": ("trench", "needle_in", "land"),
+}
+"""Stages in which a fault matters most; the others are injected anywhere."""
+INTO = 0.3
+"""Share of a stage that is over when the fault begins."""
+WORDS: Mapping[str, tuple[str, ...]] = {
+    "vacuum_spike": ("pressure",),
+    "slow_leak": ("pressure",),
+    "oxidation": ("pressure",),
+    "vented": ("vented", "pressure", "beam is off"),
+    "ln2_dry": ("nitrogen", "degC", "K/min", "cold"),
+    "heater_runaway": ("degC", "K/min", "cold"),
+    "needle_warm": ("needle is at", "cold"),
+    "source_drop": ("ion current", "cannot be told"),
+    "source_flicker": ("ion current",),
+    "emission_decay": ("ion current",),
+    "current_readback_differs": ("ion current",),
+    "stage_stall": ("stage is at", "not where it was sent"),
+    "lost_home": ("home",),
+    "silent_clamp": ("stage is at", "not where it"),
+    "move_early": ("stage is moving",),
+    "gis_stuck": ("gas",),
+    "gis_leak": ("gas", "pressure"),
+    "milling_never_completes": ("not reported as done",),
+    "pattern_rejected": ("rejects",),
+    "nan_reading": ("NaN",),
+    "link_drops": ("no answer", "link"),
+    "slow_call": ("to read",),
+    "stale_reply": ("earlier request",),
+    "no_bridge": ("weld", "bridge"),
+    "weld_breaks": ("weld", "did not come", "told", "see"),
+    "lamella_sticks": ("did not come",),
+    "contact_missed": ("contact", "needle", "gap"),
+}
+"""Words of which one is in the reason where the fault ends a run; others are seen in images only,
+and what they end with depends on what they spoil."""
+LASTS: Mapping[str, float] = {"charging_jump": 120.0, "slow_call": 60.0}
+"""s of what does not last for good."""
+
+
+@dataclass(frozen=True)
+class Injected:
+    """A fault in a run."""
+
+    kind: str
+    stage: str
+    ended: Ended
+
+    @property
+    def told_right(self) -> bool:
+        """True where a run that did not succeed says what the fault leads to."""
+        words = WORDS.get(self.kind)
+        if self.ended.claimed or words is None:
+            return True
+        return any(word in self.ended.reason for word in words)
+
+    @property
+    def verdict(self) -> str:
+        """What to make of it, in a word or two; capitals for what must not be."""
+        ended = self.ended
+        if ended.false_success:
+            return "FALSE SUCCESS"
+        if not ended.safe:
+            return "BEAM ON" if ended.beams_on else "NOT SAFE"
+        if ended.unverified:
+            return "UNVERIFIED CUT"
+        if ended.claimed:
+            return "went on"
+        return ended.state if self.told_right else f"{ended.state}, reason?"
+
+
+def kinds() -> dict[str, type[Scheduled]]:
+    """Return the faults by kind."""
+    union, *_ = get_args(FibFault)
+    return {str(each.model_fields["kind"].default): each for each in get_args(union)}
+
+
+def moments(stages: Mapping[str, float], end: float, kind: str) -> Iterator[tuple[str, float]]:
+    """Yield the stages of a fault and the world times (s) at which it begins."""
+    names = [*stages, "end"]
+    times = [*stages.values(), end]
+    for stage in WHEN.get(kind, ANYWHERE):
+        if stage in stages:
+            index = names.index(stage)
+            yield stage, times[index] + INTO * (times[index + 1] - times[index])
+
+
+def _inject(work: tuple[int, str, str, float]) -> Injected:
+    seed, kind, stage, at = work
+    values: dict[str, Any] = {"at": at}
+    if kind in LASTS:
+        values["lasting"] = LASTS[kind]
+    fault = kinds()[kind](**values)
+    return Injected(kind, stage, lift_out(seed, settings_of(worst=False, faults=(fault,))))
+
+
+def told(each: Injected) -> str:
+    """Return an injected fault and what came of it, in one line."""
+    ended = each.ended
+    return (
+        f"{each.kind:25} {each.stage:9} {each.verdict:18} at {ended.stage or '-':9} "
+        f"{len(ended.unsafe):2} unsafe  {ended.reason[:100]}"
+    )
+
+
+def main() -> None:
+    """Print the table."""
+    seed = int(sys.argv[1]) if len(sys.argv) > 1 else 1
+    wanted = sys.argv[2:] or sorted(kinds())
+    clean = lift_out(seed, settings_of(worst=False))
+    print(f"without faults: {clean.state} at {clean.stage}: {clean.reason[:120]}", flush=True)
+    end = max(clean.stages.values(), default=0.0) * 1.02
+    work = [
+        (seed, kind, stage, at)
+        for kind in wanted
+        for stage, at in moments(clean.stages, clean.said.get("duration_s", end), kind)
+    ]
+    found = []
+    with ProcessPoolExecutor(2) as pool:
+        for each in pool.map(_inject, work):
+            found.append(each)
+            print(told(each), flush=True)
+    counts = Counter(each.verdict for each in found)
+    print(f"{len(found)} faults: " + ", ".join(f"{n} {v}" for v, n in counts.most_common()))
+    print(
+        f"{sum(each.ended.beams_on for each in found)} beams on, "
+        f"{sum(each.ended.unverified for each in found)} cuts after nothing verified, "
+        f"{sum(each.ended.false_success for each in found)} false successes"
+    )
+
+
+if __name__ == "__main__":
+    main()

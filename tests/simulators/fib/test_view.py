@@ -1,0 +1,202 @@
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from simulators.fib.scene import Look, Scene
+from simulators.fib.solid import Bond, Solid, band_x
+from tests.simulators.fib.pictured import (
+    FACE,
+    LENGTH,
+    NEAR,
+    STACK,
+    THIN,
+    UNDER,
+    WIDE,
+    Floats,
+    at,
+    mean,
+    on_grid,
+    picture,
+    severed,
+    trenched,
+    undercut,
+)
+
+PLAIN = Look(edge=0.0)
+
+
+def width(profile: Floats, size: float) -> float:
+    """Width at half height of a bright strip: its area over its height."""
+    dark = np.median(profile)
+    above = profile - dark
+    return (
+        float(above.sum() / np.percentile(above, 100 * (1 - 20e-9 / (size * len(profile))))) * size
+    )
+
+
+def test_the_same_seed_makes_the_same_image() -> None:
+    scene = Scene(trenched(), STACK)
+    assert np.array_equal(picture(scene, seed=3), picture(scene, seed=3))
+    assert not np.array_equal(picture(scene, seed=3), picture(scene, seed=4))
+
+
+def test_the_virgin_film_has_grains_that_stay_with_their_places() -> None:
+    moved = Scene(Solid(), STACK, shift=(8 * WIDE.field / 512, -5 * WIDE.field / 512))
+    still, other = picture(Scene(Solid(), STACK), seed=1), picture(moved, seed=2)
+    inner = still[100:400, 100:400]
+    there = np.corrcoef(inner.ravel(), other[95:395, 108:408].ravel())[0, 1]
+    elsewhere = np.corrcoef(inner.ravel(), other[100:400, 100:400].ravel())[0, 1]
+    assert there > 0.3
+    assert there > 2 * abs(elsewhere)
+
+
+def test_noise_is_that_of_the_counts() -> None:
+    scene = Scene(Solid(), STACK)
+    difference = picture(scene, seed=1) - picture(scene, seed=2)
+    assert difference.var() / 2 == pytest.approx(picture(scene).mean(), rel=0.05)
+
+
+def test_trenches_are_darker_than_the_film_and_lamella_between_them() -> None:
+    image = picture(Scene(trenched(), STACK))
+    lamella, film = mean(image, WIDE, 0, 0), mean(image, WIDE, 15e-6, 0, 2e-6)
+    for v in (-6e-6, 6e-6):
+        assert mean(image, WIDE, 0, v) < 0.65 * film
+    assert lamella == pytest.approx(film, rel=0.2)
+
+
+@pytest.mark.parametrize("thickness", [100e-9, 103e-9, 300e-9])
+def test_the_strip_from_above_is_as_wide_as_the_lamella_is_thick(thickness: float) -> None:
+    scene = Scene(on_grid(thickness), STACK, "grid", shift=(-LENGTH, 0.0))
+    image = picture(scene, THIN, look=PLAIN)
+    assert width(image.mean(axis=1), THIN.field / THIN.pixels) == pytest.approx(thickness, rel=0.06)
+
+
+def test_leaning_faces_are_seen_beside_the_top_and_darker() -> None:
+    scene = Scene(on_grid(0.6e-6, taper=0.05), STACK, "grid", shift=(-LENGTH, 0.0))
+    image = picture(scene, THIN, look=PLAIN)
+    top, face = mean(image, THIN, 0, 0, 0.1e-6), mean(image, THIN, 0, 0.35e-6, 15e-9)
+    beyond = mean(image, THIN, 0, 0.8e-6, 0.1e-6)
+    assert beyond < 0.5 * face < face < 0.9 * top
+
+
+def test_the_electron_beam_sees_the_layers_down_the_front_face() -> None:
+    scene = Scene(on_grid(), STACK, "grid", shift=(-LENGTH, 0.0))
+    image = picture(scene, NEAR, "electron", FACE)
+
+    def at_depth(depth: float) -> float:
+        v = 0.75e-6 * math.cos(FACE) + depth * math.sin(FACE)
+        return mean(image, NEAR, 0, v, 0.03e-6)
+
+    assert at_depth(1.0e-6) > 1.1 * at_depth(2.0e-6)
+    assert at_depth(2.55e-6) > 1.5 * at_depth(2.0e-6)
+    assert at_depth(5.0e-6) < 0.3 * at_depth(2.0e-6)
+
+
+def test_a_thin_face_is_darker_to_electrons() -> None:
+    thick, thin = (
+        mean(
+            picture(Scene(on_grid(t), STACK, "grid", shift=(-LENGTH, 0)), NEAR, "electron", FACE),
+            NEAR,
+            0,
+            t / 2 * math.cos(FACE) + 1e-6 * math.sin(FACE),
+        )
+        for t in (1.5e-6, 100e-9)
+    )
+    assert 0.3 < thin / thick < 0.7
+
+
+def test_the_undercut_is_a_dark_slit_in_the_tilted_ion_image() -> None:
+    solid = undercut(trenched())
+    image = picture(Scene(solid, STACK), WIDE, "ion", UNDER)
+
+    def at_depth(depth: float) -> float:
+        v = -0.75e-6 * math.cos(UNDER) + depth * math.sin(-UNDER) * -1
+        return mean(image, WIDE, 0, v, 0.1e-6)
+
+    assert at_depth(5.0e-6) < 0.6 * at_depth(4.0e-6)
+    assert at_depth(5.0e-6) < 0.6 * at_depth(1.0e-6)
+
+
+def test_a_cut_through_the_end_is_a_dark_slit_from_above() -> None:
+    image = picture(Scene(undercut(trenched()), STACK), NEAR.model_copy(update={"field": 20e-6}))
+    view = NEAR.model_copy(update={"field": 20e-6})
+    assert mean(image, view, LENGTH + 0.5e-6, 0, 0.2e-6) < 0.6 * mean(image, view, 5e-6, 0, 0.2e-6)
+
+
+@pytest.mark.parametrize(("angle", "beam"), [(0.0, "ion"), (FACE, "electron"), (UNDER, "ion")])
+def test_the_tip_of_the_needle_is_where_it_is(angle: float, beam: str) -> None:
+    x, y, z = 3e-6, 1e-6, 4e-6
+    scene = Scene(Solid(), STACK, needle=(x, y, z))
+    image = picture(scene, WIDE, "ion" if beam == "ion" else "electron", angle)
+    v = y * math.cos(angle) - z * math.sin(angle)
+    film = image[:100, :100].mean()
+    row, column = at(WIDE, x, v)
+    assert image[row - 1 : row + 2, column + 2 : column + 6].mean() > 1.3 * film
+    assert image[row - 1 : row + 2, column - 6 : column - 2].mean() < 1.25 * film
+
+
+@pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
+def test_a_bond_closes_its_share_of_the_gap(share: float) -> None:
+    gap, height, across = 0.4e-6, 2e-6, 1.5e-6
+    solid = undercut(trenched(across))
+    solid.bonds = [Bond("needle", gap, height, across, LENGTH, share * gap * height * across)]
+    tip = (LENGTH + gap, 0.0, 5e-6)
+    image = picture(Scene(solid, STACK, needle=tip, shift=(-LENGTH, 0)), NEAR, look=PLAIN)
+    rows = slice(at(NEAR, 0, -across / 2)[0], at(NEAR, 0, across / 2)[0])
+    line = image[rows, at(NEAR, gap * 0.2, 0)[1] : at(NEAR, gap * 0.7, 0)[1]].mean(axis=1)
+    lamella = mean(image, NEAR, -1e-6, 0)
+    assert np.mean(line > 0.75 * lamella) == pytest.approx(share, abs=0.08)
+
+
+def test_a_lamella_that_touches_the_needle_is_brighter() -> None:
+    scene = Scene(undercut(trenched()), STACK)
+    apart, touching = picture(scene), picture(replace(scene, in_contact=True))
+    assert mean(touching, WIDE, 0, 0) / mean(apart, WIDE, 0, 0) == pytest.approx(1.35, rel=0.06)
+    assert mean(touching, WIDE, 15e-6, 0) == pytest.approx(mean(apart, WIDE, 15e-6, 0), rel=0.06)
+
+
+def test_poor_contrast_brings_the_lamella_and_the_trench_nearer() -> None:
+    scene = Scene(trenched(), STACK)
+    usual, poor = picture(scene), picture(scene, look=Look(contrast=0.5))
+    step = [mean(i, WIDE, 0, 0) - mean(i, WIDE, 0, 6e-6) for i in (usual, poor)]
+    assert step[1] == pytest.approx(0.5 * step[0], rel=0.15)
+
+
+def test_a_lifted_lamella_leaves_a_hole_and_is_seen_where_it_is() -> None:
+    solid = severed(trenched())
+    solid.held, solid.moved = "needle", (0.0, 5e-6, 10e-6)
+    image = picture(Scene(solid, STACK))
+    assert mean(image, WIDE, 0, 0) < 0.7 * mean(image, WIDE, 0, 5e-6)
+    solid.held = "lost"
+    gone = picture(Scene(solid, STACK))
+    assert mean(gone, WIDE, 0, 5e-6) < 0.8 * mean(image, WIDE, 0, 5e-6)
+
+
+def test_the_grid_shows_post_gap_and_lamella() -> None:
+    image = picture(Scene(on_grid(gap=1e-6), STACK, "grid"))
+    post, gap, lamella = (mean(image, WIDE, u, 0, 0.2e-6) for u in (-3e-6, 0.5e-6, 5e-6))
+    assert gap < 0.3 * lamella < lamella < post
+    assert mean(image, WIDE, 0.5e-6 + 13e-6, 0, 0.2e-6) < 0.3 * lamella
+
+
+def test_charging_changes_the_insulator_from_image_to_image() -> None:
+    scene = Scene(on_grid(), STACK, "grid", shift=(-LENGTH, 0), charging=0.3)
+    v = 0.75e-6 * math.cos(FACE) + 2e-6 * math.sin(FACE)
+    metal = 0.75e-6 * math.cos(FACE) + 0.8e-6 * math.sin(FACE)
+    images = [picture(scene, NEAR, "electron", FACE, seed=seed) for seed in range(6)]
+    assert np.std([mean(i, NEAR, 0, v) for i in images]) > 3
+    assert np.std([mean(i, NEAR, 0, metal) for i in images]) < 1
+
+
+def test_nothing_but_noise_differs_between_fields_with_the_same_solid() -> None:
+    solid = trenched(0.5e-6)
+    solid.front[np.abs(band_x()) < 2e-6] += 20e-9
+    before = solid.front.copy(), solid.floor.copy()
+    picture(Scene(solid, STACK), NEAR, "electron", FACE)
+    picture(Scene(solid, STACK), WIDE, "ion", UNDER)
+    assert np.array_equal(before[0], solid.front)
+    assert np.array_equal(before[1], solid.floor)

@@ -12,8 +12,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from simulators.fib.scoring import Score, score
-
 from acquire.check import plan
 from acquire.launch import begin_run
 from acquire.record import RunRecord
@@ -24,6 +22,7 @@ from drivers.lab import Chosen, Lab, NoSettings
 from protocols.lift_out import ION_CHARGE, ION_DOSE, LiftOut
 from protocols.loader import load_protocol
 from simulators.fib import cryostat, microscope
+from simulators.fib.scoring import Score, score
 from simulators.fib.settings import WORST, SimFibSettings
 from simulators.fib.truth import Truth, truth
 from tests.campaigns.scan import desk

@@ -233,9 +233,13 @@ def lift(session: Session) -> None:
                 ("stop",),
             )
         run.verified("lamella on needle", True)
-    park = session.setup.needle_park.z
-    here = run.do(session.fib.status).needle
-    session.needle_encoders(NeedlePosition(here.x, here.y, max(park, here.z)))
+    raise_to_park(session)
+
+
+def raise_to_park(session: Session) -> None:
+    """Raise the needle, straight up, to where the stage may move under it."""
+    here = session.run.do(session.fib.status).needle
+    _up(session, max(0.0, session.setup.needle_park.z - here.z))
 
 
 def face_picture(session: Session) -> BeamPicture:
@@ -249,7 +253,7 @@ def _up(session: Session, height: float) -> None:
     if slow > 0:
         session.needle_by(z=slow, step=NEAR_STEP)
     if height > slow:
-        session.needle_by(z=height - slow)
+        session.needle_by(z=height - slow, step=25e-6)
 
 
 def _came(session: Session, before: BeamPicture, height: float) -> bool:

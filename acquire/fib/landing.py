@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from acquire.fib.aligning import remember, stand_still
 from acquire.fib.bodies import Body, body_from
-from acquire.fib.carrying import NEAR_STEP
+from acquire.fib.carrying import NEAR_STEP, raise_to_park
 from acquire.fib.cutting import joint_view
 from acquire.fib.end_points import raise_flag
 from acquire.fib.joining import Joint, OpenJoint, cut_through, weld_joint
@@ -53,6 +53,7 @@ MOST_STEPS = 150
 def land(session: Session) -> None:
     """Bring the post under the beams and the lamella's left end to it."""
     step, run = session.step, session.run
+    raise_to_park(session)
     _to_the_grid(session)
     run.verified("over the grid", True)
     _come_down(session)

@@ -255,11 +255,12 @@ def release(step: LiftOut) -> Takes:
 
 
 def _slice(step: LiftOut, cut: Cut, thick: float, turn: float) -> Takes:
-    """Return what a slice off one face takes: tilt, wait, measure, mill, measure."""
-    view = step.views.thin
+    """Return what a slice off one face takes: tilt, wait, measure, place, mill, measure."""
+    near, thin = joint_view(step), step.views.thin
     charge = _slice_charge(step, cut, step.lamella.kept, thick + OUTSIDE, step.lamella.depth)
-    looks = stage(turn=turn) + stand_still(view, moved=True) + 2 * ion(view)
-    return looks + milled(cut, charge, view)
+    parts = max(1, math.ceil(charge / cut.current / LONGEST - 1e-9))
+    looks = stage(turn=turn) + stand_still(near, moved=True) + (2 + parts) * ion(thin)
+    return looks + milled(cut, charge, near)
 
 
 def thin(step: LiftOut) -> Takes:
@@ -281,7 +282,7 @@ def polish(step: LiftOut) -> Takes:
         off = max(min(step.polish.slice, 0.6 * (now - target.thickness)), 8e-9)
         taken += _slice(step, step.polish, off, 2 * step.polish.over_tilt)
         now -= off
-    back = stage(turn=step.polish.over_tilt) + stand_still(step.views.thin, moved=True)
+    back = stage(turn=step.polish.over_tilt) + stand_still(joint_view(step), moved=True)
     return taken + back + ion(step.views.thin)
 
 

@@ -60,6 +60,30 @@ def bridged_share(before: BeamPicture, after: BeamPicture, *, gap: Box, inwards:
     )
 
 
+def crossed_share(picture: BeamPicture, *, gap: Box, inwards: int) -> Measured:
+    """Return the share (0 to 1) of a cut's lines that bright material still crosses.
+
+    For a cut behind which there is nothing: as dark as the darkest of the image.
+    """
+    from scipy.ndimage import gaussian_filter
+
+    left, right, top, bottom = gap
+    beside = (left - BESIDE, left) if inwards < 0 else (right, right + BESIDE)
+    shares = []
+    for scale in SCALES:
+        lines = _lines(picture, (left, right), (top, bottom), scale)
+        bright = _lines(picture, beside, (top, bottom), scale)
+        if min(len(lines), len(bright)) < 4:
+            return refused("the cut is not wholly in the image; centre it")
+        low = float(np.quantile(gaussian_filter(np.asarray(picture.pixels, float), 2.0), 0.01))
+        high = float(np.median(bright))
+        if high - low < SURE * math.sqrt(max(low, 1.0)):
+            return refused("the lamella beside the cut is not brighter than what lies behind it")
+        shares.append(float(np.mean(lines > low + 0.5 * (high - low))))
+    sigma = 0.25 / math.sqrt(len(lines))
+    return agreed(Measured(shares[0], sigma), Measured(shares[1], sigma), "the cut", beyond=AGREE)
+
+
 def _levels(
     picture: BeamPicture, gap: Box, inwards: int, scale: float, times: float, *, outside: bool
 ) -> tuple[float, float] | None:

@@ -25,6 +25,8 @@ COARSE = 2e-6
 """Gap from which on the lamella goes in the protocol's small steps, m."""
 OVER = 12e-6
 """Height of the tip over the post when the lamella is first looked for there, m."""
+OUT_OF_SIGHT = 22e-6
+"""By which the lamella is moved aside while the post is looked for, m."""
 CLEAR = 7e-6
 """Between post and lamella while it comes down, m: outside the lab's near zone."""
 STAYS = 0.2e-6
@@ -54,6 +56,7 @@ def land(session: Session) -> None:
     """Bring the post under the beams and the lamella's left end to it."""
     step, run = session.step, session.run
     raise_to_park(session)
+    session.needle_by(x=OUT_OF_SIGHT)
     _to_the_grid(session)
     run.verified("over the grid", True)
     _come_down(session)

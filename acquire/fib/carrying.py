@@ -112,7 +112,6 @@ def contact(session: Session) -> None:
             ("it touches", "stop"),
         )
     session.run.verified("contact", True)
-    session.needle_by(x=BACK_OFF)
 
 
 def _near(session: Session, x: float, y: float, z: float) -> None:
@@ -144,6 +143,7 @@ def _touch(session: Session, view: BeamImage) -> bool:
 def weld(session: Session) -> None:
     """Fill the gap to the needle with what is sputtered beside it, until enough is bridged."""
     settings, half = session.step.weld, session.places.half
+    _back_off(session)
     before = session.known("the gap to the needle", lambda n: _gap(session, n), lambda g: g[1])[0]
     gap = session.decide("gap", before.right - before.left)
     if gap > settings.gap_max:
@@ -167,6 +167,13 @@ def weld(session: Session) -> None:
         session.ask("the weld to the needle is not seen to be large enough")
         session.doubts.append("the weld to the needle was not verified")
     session.run.verified("needle weld", session.welds[-1]["verified"])
+
+
+def _back_off(session: Session) -> None:
+    """Open a gap after contact, once: one that is seen, so that its bridge is seen too."""
+    if not session.places.backed_off:
+        session.needle_by(x=BACK_OFF)
+        session.places.backed_off = True
 
 
 def _gap(session: Session, frames: int) -> tuple[OpenJoint, tuple[Measured, ...]]:
@@ -226,9 +233,13 @@ def lift(session: Session) -> None:
                 ("stop",),
             )
         run.verified("lamella on needle", True)
-    park = session.setup.needle_park.z
-    here = run.do(session.fib.status).needle
-    session.needle_encoders(NeedlePosition(here.x, here.y, max(park, here.z)))
+    raise_to_park(session)
+
+
+def raise_to_park(session: Session) -> None:
+    """Raise the needle, straight up, to where the stage may move under it."""
+    here = session.run.do(session.fib.status).needle
+    _up(session, max(0.0, session.setup.needle_park.z - here.z))
 
 
 def face_picture(session: Session) -> BeamPicture:
@@ -242,7 +253,7 @@ def _up(session: Session, height: float) -> None:
     if slow > 0:
         session.needle_by(z=slow, step=NEAR_STEP)
     if height > slow:
-        session.needle_by(z=height - slow)
+        session.needle_by(z=height - slow, step=25e-6)
 
 
 def _came(session: Session, before: BeamPicture, height: float) -> bool:

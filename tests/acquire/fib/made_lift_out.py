@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from acquire.fib.lift_out_data import BEGUN, ENDED
+from acquire.fib.lift_out_data import BEGUN, ENDED, MEASURED
 from acquire.flags import Flag
 from drivers.codec import canonical
 from drivers.cryo import CryoStatus
@@ -19,7 +19,6 @@ from drivers.fib import BeamPicture, FibSetup, Geometry, Milled, Milling, Needle
 from protocols.fib import BeamImage, Rectangle
 from protocols.lift_out import ION_CHARGE, STAGES, LiftOut, StageName
 from protocols.loader import load_protocol
-from tests.acquire.fib.drawn import Drawn
 from tests.acquire.made_run import MadeRun
 
 SETUP = FibSetup(
@@ -105,12 +104,11 @@ class MadeLiftOut:
         picture = BeamPicture(pixels, size, "ion" if beam == "ion" else "electron", angle, 1e-12)
         return self.made.do(f"fib.{beam}_image", [taken], picture)
 
-    def measure(self, thickness: float, seed: int = 0) -> None:
-        """An image in which the lamella is measured."""
-        picture = Drawn(thickness=thickness, seed=seed).picture()
-        self.made.do("fib.ion_image", [self.step.views.thin], picture)
+    def measure(self, thickness: float) -> None:
+        """An image in which the lamella is measured to 4 nm."""
+        self.look("ion", self.step.views.thin)
         self.made.decide("cannot tell the lamella's thickness", False)
-        self.made.decide("lamella", [0.0, thickness / 2])
+        self.made.decide(MEASURED, [0.0, thickness / 2, 4e-9])
         self.made.seconds += 240.0
 
     def approach(self, levels: Sequence[int]) -> None:
@@ -178,9 +176,9 @@ class MadeLiftOut:
             elif stage in ("thin", "polish"):
                 self.begin(stage)
                 rounds = (0.9e-6, 0.5e-6, 0.3e-6) if stage == "thin" else (180e-9, 92e-9)
-                for number, thickness in enumerate(rounds):
+                for thickness in rounds:
                     self.mill(stage, 1e-8)
-                    self.measure(thickness, number)
+                    self.measure(thickness)
                 self.end(stage)
             else:
                 self.stage(stage)

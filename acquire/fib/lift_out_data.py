@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from heapq import merge
-from typing import Literal
+from typing import Any, Literal
 
 from acquire.record import Decided, Done, RunRecord, StepRecord
 from drivers.cryo import CryoStatus
@@ -114,6 +114,11 @@ class LiftOutData:
     decided: tuple[Decided, ...]
     mills: tuple[Mill, ...]
     readings: tuple[Reading, ...]
+
+    @property
+    def welds(self) -> tuple[Mapping[str, Any], ...]:
+        """What was found of each joint that was filled, oldest first."""
+        return tuple(each.value for each in self.decided if each.name.startswith("weld "))
 
     @property
     def thickness(self) -> tuple[Seen, ...]:

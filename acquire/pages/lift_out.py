@@ -86,7 +86,6 @@ def lift_out_page(record: RunRecord, step: StepRecord, view: Mapping[str, Any]) 
         images.see(shot)
         approach.see(shot)
     result = step.result or {}
-    flags = [flag for flag in view["flags"] if flag["step"] == step.index]
     return LiftOutPage(
         step.index,
         title_of(step),
@@ -95,7 +94,7 @@ def lift_out_page(record: RunRecord, step: StepRecord, view: Mapping[str, Any]) 
         facts=tuple(_facts(data, result)),
         verdict=verdict(data, step.result, view),
         stages=tuple(_shown(span, images, view) for span in data.spans),
-        welds=tuple(welds(data, result, flags, images.pairs)),
+        welds=tuple(welds(data, images.pairs)),
         charts=tuple(_charts(data, approach)),
         used=tuple(_used(data, result, view["budgets"])),
         milled=tuple(_milled(data)),
@@ -198,4 +197,4 @@ def _facts(data: LiftOutData, result: Mapping[str, Any]) -> Iterator[tuple[str, 
     )
     if result.get("ice_m"):
         low, high = result["ice_m"]
-        yield "ice grown", f"{low * 1e9:.2g} to {high * 1e9:.2g} nm, estimated"
+        yield "ice grown", f"{low * 1e9:.0f} to {high * 1e9:.0f} nm, estimated"

@@ -132,12 +132,14 @@ class MadeLiftOut:
         self.made.journal.settle(entry, 0, charge, [[ION_CHARGE, charge, None]])
         return entry
 
-    def weld(self) -> None:
-        """A joint that is looked at, filled and looked at again."""
+    def weld(self, found: dict[str, Any] | None) -> None:
+        """A joint that is looked at, filled and looked at again: with what was found, if it was."""
         self.made.decide("charge", 3e-8)
         self.look("ion", self.step.views.near)
         self.mill("weld", 3e-8)
-        self.look("ion", self.step.views.near)
+        if found is not None:
+            self.look("ion", self.step.views.near)
+            self.made.decide(f"weld {found['joint']}", found)
 
     def cold(self, kelvin: float, used: float = 5e-3) -> None:
         status = CryoStatus(kelvin, 0.0, kelvin + 8, kelvin - 5, 88.15, 9e3, used, False)
@@ -170,8 +172,8 @@ class MadeLiftOut:
                 self.end(stage)
             elif stage in ("weld", "weld_grid"):
                 self.begin(stage)
-                for _ in range(1 if stage == "weld" else 2):
-                    self.weld()
+                for joint in WELDS[:1] if stage == "weld" else WELDS[1:]:
+                    self.weld(joint)
                 self.end(stage)
             elif stage in ("thin", "polish"):
                 self.begin(stage)

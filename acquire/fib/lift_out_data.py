@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from heapq import merge
-from typing import Literal
+from typing import Any, Literal
 
 from acquire.record import Decided, Done, RunRecord, StepRecord
 from drivers.cryo import CryoStatus
@@ -18,10 +18,11 @@ from protocols.lift_out import STAGES, LiftOut, StageName
 StageState = Literal["done", "under way", "waiting", "broke off", "not reached", "not asked"]
 BEGUN, ENDED = "begun", "done"
 """What the procedure decides of `stage <name>`."""
+MEASURED = "lamella"
+"""What it decides where the lamella is measured: v of its middle, half its thickness at the
+interface, and the thickness's standard error (m)."""
 OPEN: Mapping[str, StageState] = {"running": "under way", "waiting": "waiting"}
 """What a stage is that has begun and not ended, by the state of the run; otherwise broke off."""
-AT_ONCE = 2
-"""Entries after an image within which the procedure says what it was for."""
 
 
 @dataclass(frozen=True)
@@ -93,6 +94,16 @@ class Reading:
 
 
 @dataclass(frozen=True)
+class Seen:
+    """A figure that was read off an image."""
+
+    time_s: float
+    value: float
+    sigma: float = 0.0
+    """Standard error."""
+
+
+@dataclass(frozen=True)
 class LiftOutData:
     """A lift-out as far as it has gone; images are read when they are asked for."""
 
@@ -104,10 +115,24 @@ class LiftOutData:
     mills: tuple[Mill, ...]
     readings: tuple[Reading, ...]
 
-    def after(self, entry: int) -> frozenset[str]:
-        """Return what was decided of an image right after it was taken."""
-        near = (each.name for each in self.decided if entry < each.entry <= entry + AT_ONCE)
-        return frozenset(near)
+    @property
+    def welds(self) -> tuple[Mapping[str, Any], ...]:
+        """What was found of each joint that was filled, oldest first."""
+        return tuple(each.value for each in self.decided if each.name.startswith("weld "))
+
+    @property
+    def thickness(self) -> tuple[Seen, ...]:
+        """The lamella's thickness at the interface each time it was measured (m)."""
+        found = []
+        for each in self.decided:
+            if each.name == MEASURED:
+                _, half, *sigma = each.value
+                found.append(Seen(each.time_s, 2 * half, *sigma))
+        return tuple(found)
+
+    def after(self, entry: int) -> str:
+        """Return the name of what was decided right after an image was taken; empty for nothing."""
+        return next((each.name for each in self.decided if each.entry == entry + 1), "")
 
     def span_at(self, entry: int) -> Span | None:
         """Return the stage to which an entry of the journal belongs."""

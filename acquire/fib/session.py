@@ -173,7 +173,9 @@ def more(view: BeamImage, times: int) -> BeamImage:
 
 
 def _plain(value: Any) -> Any:
-    """Return numbers of NumPy as Python's own, within tuples too."""
+    """Return numbers of NumPy as Python's own, within tuples and dicts too."""
     if isinstance(value, tuple):
         return tuple(_plain(each) for each in value)
+    if isinstance(value, dict):
+        return {key: _plain(each) for key, each in value.items()}
     return value.item() if hasattr(value, "item") else value

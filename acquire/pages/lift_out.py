@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from acquire.fib.approach import Approach
 from acquire.fib.lift_out_data import LiftOutData, Span, read_lift_out, shots
-from acquire.fib.looked_back import LookedBack
 from acquire.pages.lift_out_charts import brightness_chart, temperature_chart, thickness_chart
 from acquire.pages.lift_out_words import Verdict, told_species, verdict
 from acquire.pages.stage_pictures import Chosen, StagePicture, drawn
@@ -81,12 +81,11 @@ class LiftOutPage(StepPage):
 def lift_out_page(record: RunRecord, step: StepRecord, view: Mapping[str, Any]) -> LiftOutPage:
     """Return the page of a lift-out as far as it has gone."""
     data = read_lift_out(record, step)
-    images, seen = Chosen(data), LookedBack(data)
+    images, approach = Chosen(data), Approach(data)
     for shot in shots(record, step):
         images.see(shot)
-        seen.see(shot)
+        approach.see(shot)
     result = step.result or {}
-    flags = [flag for flag in view["flags"] if flag["step"] == step.index]
     return LiftOutPage(
         step.index,
         title_of(step),
@@ -95,8 +94,8 @@ def lift_out_page(record: RunRecord, step: StepRecord, view: Mapping[str, Any]) 
         facts=tuple(_facts(data, result)),
         verdict=verdict(data, step.result, view),
         stages=tuple(_shown(span, images, view) for span in data.spans),
-        welds=tuple(welds(data, result, flags, images.pairs)),
-        charts=tuple(_charts(data, seen)),
+        welds=tuple(welds(data, images.pairs)),
+        charts=tuple(_charts(data, approach)),
         used=tuple(_used(data, result, view["budgets"])),
         milled=tuple(_milled(data)),
     )
@@ -121,10 +120,10 @@ def _asked(span: Span, view: Mapping[str, Any]) -> Iterator[Asked]:
         yield Asked(text.split(": ", 1)[1], len(given), given[-1])
 
 
-def _charts(data: LiftOutData, seen: LookedBack) -> Iterator[tuple[str, TimeChart]]:
+def _charts(data: LiftOutData, approach: Approach) -> Iterator[tuple[str, TimeChart]]:
     named = (
-        ("Thickness", thickness_chart(data, seen.thickness)),
-        ("Contact", brightness_chart(data, seen.brightness)),
+        ("Thickness", thickness_chart(data)),
+        ("Contact", brightness_chart(data, approach.brightness)),
         ("Temperature", temperature_chart(data)),
     )
     for name, chart in named:
@@ -198,4 +197,4 @@ def _facts(data: LiftOutData, result: Mapping[str, Any]) -> Iterator[tuple[str, 
     )
     if result.get("ice_m"):
         low, high = result["ice_m"]
-        yield "ice grown", f"{low * 1e9:.2g} to {high * 1e9:.2g} nm, estimated"
+        yield "ice grown", f"{low * 1e9:.0f} to {high * 1e9:.0f} nm, estimated"

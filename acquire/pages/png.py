@@ -16,11 +16,7 @@ CLIPPED = (0.5, 99.5)
 """Percentiles shown black and white."""
 
 
-def grey(
-    pixels: npt.NDArray[Any],
-    largest: int = LARGEST,
-    clipped: tuple[float, float] = CLIPPED,
-) -> npt.NDArray[np.uint8]:
+def grey(pixels: npt.NDArray[Any], largest: int = LARGEST) -> npt.NDArray[np.uint8]:
     """Return an image of any kind of numbers as 8-bit grey, stretched between its percentiles."""
     factor = -(-max(pixels.shape) // largest)
     down, right = (min(factor, size) for size in pixels.shape)
@@ -29,7 +25,7 @@ def grey(
     if factor > 1:
         block = block.reshape(rows, down, columns, right).mean(axis=(1, 3))
     known = block[np.isfinite(block)]
-    low, high = np.percentile(known, clipped) if known.size else (0.0, 0.0)
+    low, high = np.percentile(known, CLIPPED) if known.size else (0.0, 0.0)
     shown = np.nan_to_num((block - low) / max(high - low, 1e-300), nan=0.0)
     return (np.clip(shown, 0.0, 1.0) * 255).astype(np.uint8)
 
@@ -61,12 +57,14 @@ def data_uri(pixels: npt.NDArray[Any]) -> str:
     return _uri(png(grey(pixels)))
 
 
-def small_uri(pixels: npt.NDArray[Any], largest: int, clipped: tuple[float, float]) -> str:
+def small_uri(pixels: npt.NDArray[Any], largest: int, gamma: float) -> str:
     """Return the image as a `data:` URI, small in pixels and in bytes: 64 greys.
 
-    Noise does not compress; the two bits that a small picture does not show are half its noise.
+    Grey is the brightness to the power of `gamma`: below 1 what is dark shows too. Noise does not
+    compress; the two bits that a small picture does not show are half its noise.
     """
-    return _uri(png(grey(pixels, largest, clipped) & np.uint8(0xFC)))
+    shown = (grey(pixels, largest) / 255.0) ** gamma * 255.0
+    return _uri(png(shown.astype(np.uint8) & np.uint8(0xFC)))
 
 
 def coloured_uri(picture: npt.NDArray[np.uint8], palette: npt.NDArray[np.uint8]) -> str:

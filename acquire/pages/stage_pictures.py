@@ -13,8 +13,8 @@ from protocols.units import CURRENT, LENGTH
 
 LARGEST = 256
 """Pixels along the side of an image in the page: four a stage stay within a few MB."""
-CLIPPED = (0.5, 95.0)
-"""Percentiles shown black and white: a needle, brighter than all else, is at most 5 % of it."""
+GAMMA = 0.6
+"""So that a specimen shows beside a needle that is brighter than all of it."""
 FONT = 0.07
 """Height of the words in a small picture per its width."""
 WELD = "weld"
@@ -98,7 +98,7 @@ def _pairs(data: LiftOutData) -> Iterator[Pair]:
 def drawn(shot: Shot) -> StagePicture:
     """Return an image as the page shows it."""
     rows, columns = shot.picture.pixels.shape
-    uri = small_uri(shot.picture.pixels, LARGEST, CLIPPED)
+    uri = small_uri(shot.picture.pixels, LARGEST, GAMMA)
     picture = scaled(rows, columns, shot.picture.pixel_size, uri, FONT)
     return StagePicture(picture, caption(shot))
 

@@ -159,7 +159,8 @@ class _Times:
 
     def __init__(self, begin: float, span: float) -> None:
         self.begin, self.span = begin, span
-        self.unit, self.per = ("h", 3600.0) if span > 5400 else ("min", 60.0)
+        units = (("h", 3600.0, 5400.0), ("min", 60.0, 120.0), ("s", 1.0, 0.0))
+        self.unit, self.per = next((unit, per) for unit, per, above in units if span > above)
 
     def at(self, time_s: float) -> float:
         share = min(max((time_s - self.begin) / self.span, 0.0), 1.0)
@@ -167,7 +168,7 @@ class _Times:
 
     def ticks(self) -> tuple[Tick, ...]:
         low, high = self.begin / self.per, (self.begin + self.span) / self.per
-        return tuple(Tick(self.at(each * self.per), f"{each:g}") for each in ticks(low, high, 12))
+        return tuple(Tick(self.at(each * self.per), f"{each:.9g}") for each in ticks(low, high, 10))
 
 
 class _Heights:

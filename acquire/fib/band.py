@@ -16,6 +16,8 @@ LOOK = 2.2e-6
 """How far from the image's middle the band's middle is looked for, m."""
 CLEAR = 5.0
 """Standard errors by which the band must be brighter than what is beside it."""
+FOOT = 0.15
+"""Of the way up from the darkest beside the band to its edge: there the trench begins."""
 PARTS = 16
 """Pieces along the band that are seen each by itself."""
 
@@ -89,14 +91,26 @@ def _inside(profile: Floats, v: Floats, slope: float, averaged: int) -> Band | s
     first, last = (part := min(found, key=lambda each: abs(v[each].mean())))[[0, -1]]
     if first == 0 or last == len(v) - 1:
         return "the bright band reaches the image's border; use a larger field"
-    level = dark + 0.12 * (bright - dark)
-    above, below = np.flatnonzero(smooth[:first] < level), np.flatnonzero(smooth[last:] < level)
-    if not len(above) or not len(below):
+    above, below = (_foot(side, noise) for side in (smooth[first::-1], smooth[last:]))
+    if above is None or below is None:
         return "the bright band is not between two dark trenches; mill them, or centre it"
     return Band(
         float(v[part[0]]),
         float(v[part[-1]]),
         slope,
-        float(v[above[-1]]),
-        float(v[last + below[0]]),
+        float(v[first - above]),
+        float(v[last + below]),
     )
+
+
+def _foot(side: Floats, noise: float) -> int | None:
+    """Return how many pixels out of the band it is dark, or None if it stays bright.
+
+    `side` begins in the band and goes outwards; what is dark is judged by the darkest within reach:
+    a trench grows brighter away from the lamella.
+    """
+    near = side[: max(8, len(side) // 4)]
+    dark, bright = float(near.min()), float(side[0])
+    if bright - dark < CLEAR * noise:
+        return None
+    return int(np.flatnonzero(near < dark + FOOT * (bright - dark))[0])

@@ -20,8 +20,8 @@ HALF_WAY = 0.45
 redeposited metal is a little darker than lithium. Ours, to verify."""
 BESIDE = 0.6e-6
 """Length of the lamella beside the gap that tells how bright it is, m."""
-SURE = 4.0
-"""Standard errors by which the lamella must be brighter than the gap before."""
+SURE = 3.0
+"""Times the scatter of its lines by which the lamella must be brighter than the gap before."""
 SCALES = (0.7, 1.4)
 """Standard deviations of the two filters, pixels; both must give the same share."""
 AGREE = 0.15
@@ -42,23 +42,65 @@ def bridged_share(before: BeamPicture, after: BeamPicture, *, gap: Box, inwards:
     moved = shift_between(before, after, LARGEST)
     du = moved.u.value if moved.u.known else 0.0
     dv = moved.v.value if moved.v.known else 0.0
+    now = (gap[0] + du, gap[1] + du, gap[2] + dv, gap[3] + dv)
+    times = before.charge / after.charge
+    shares = []
+    for scale in SCALES:
+        lines = times * _lines(after, now[:2], now[2:], scale)
+        levels = _levels(before, gap, inwards, scale, 1.0, outside=False)
+        if levels is None:
+            levels = _levels(after, now, inwards, scale, times, outside=True)
+        if len(lines) < 4 or levels is None:
+            return refused("the gap is not darker than the lamella; use more dose, or centre it")
+        low, high = levels
+        shares.append(float(np.mean(lines > low + HALF_WAY * (high - low))))
+    sigma = 0.25 / math.sqrt(len(lines))
+    return agreed(
+        Measured(shares[0], sigma), Measured(shares[1], sigma), "the bridged share", beyond=AGREE
+    )
+
+
+def crossed_share(picture: BeamPicture, *, gap: Box, inwards: int) -> Measured:
+    """Return the share (0 to 1) of a cut's lines that bright material still crosses.
+
+    For a cut behind which there is nothing: as dark as the darkest of the image.
+    """
+    from scipy.ndimage import gaussian_filter
+
     left, right, top, bottom = gap
     beside = (left - BESIDE, left) if inwards < 0 else (right, right + BESIDE)
     shares = []
     for scale in SCALES:
-        dark = _lines(before, (left, right), (top, bottom), scale)
-        bright = _lines(before, beside, (top, bottom), scale)
-        now = _lines(after, (left + du, right + du), (top + dv, bottom + dv), scale)
-        if min(len(dark), len(bright), len(now)) < 4:
-            return refused("the joint is not wholly in the image; centre it")
-        low, high = float(np.quantile(dark, 0.25)), float(np.median(bright))
-        if high - low < SURE * math.sqrt(max(high, 1.0)):
-            return refused("the gap was not darker than the lamella; use more dose")
-        shares.append(float(np.mean(now > low + HALF_WAY * (high - low))))
-    sigma = 0.5 / math.sqrt(len(now)) / 2
-    return agreed(
-        Measured(shares[0], sigma), Measured(shares[1], sigma), "the bridged share", beyond=AGREE
-    )
+        lines = _lines(picture, (left, right), (top, bottom), scale)
+        bright = _lines(picture, beside, (top, bottom), scale)
+        if min(len(lines), len(bright)) < 4:
+            return refused("the cut is not wholly in the image; centre it")
+        low = float(np.quantile(gaussian_filter(np.asarray(picture.pixels, float), 2.0), 0.01))
+        high = float(np.median(bright))
+        if high - low < SURE * math.sqrt(max(low, 1.0)):
+            return refused("the lamella beside the cut is not brighter than what lies behind it")
+        shares.append(float(np.mean(lines > low + 0.5 * (high - low))))
+    sigma = 0.25 / math.sqrt(len(lines))
+    return agreed(Measured(shares[0], sigma), Measured(shares[1], sigma), "the cut", beyond=AGREE)
+
+
+def _levels(
+    picture: BeamPicture, gap: Box, inwards: int, scale: float, times: float, *, outside: bool
+) -> tuple[float, float] | None:
+    """Return how bright the gap and the lamella are; None where they do not differ enough.
+
+    With `outside` what lies beyond the gap stands for the gap: it is bridged already.
+    """
+    left, right, top, bottom = gap
+    sides = ((left - BESIDE, left), (right, right + BESIDE))
+    lamella, beyond = sides if inwards < 0 else sides[::-1]
+    dark = times * _lines(picture, beyond if outside else (left, right), (top, bottom), scale)
+    bright = times * _lines(picture, lamella, (top, bottom), scale)
+    if min(len(dark), len(bright)) < 4:
+        return None
+    low, high = float(np.quantile(dark, 0.25)), float(np.median(bright))
+    scatter = 0.74 * float(np.subtract(*np.quantile(bright, (0.75, 0.25))))
+    return (low, high) if high - low >= SURE * scatter else None
 
 
 def _lines(

@@ -6,7 +6,7 @@ import math
 
 from acquire.fib.aligning import locate, stand_still
 from acquire.fib.contact import ContactWatch
-from acquire.fib.cutting import SHADED, joint_view
+from acquire.fib.cutting import joint_view
 from acquire.fib.edges import falling_edge
 from acquire.fib.end_points import raise_flag
 from acquire.fib.height import Place, place_from
@@ -38,6 +38,9 @@ LOOKED_AT = 2e-6
 """Longest step of the lift after which the lamella is looked for, m."""
 SLOW_BELOW = 2e-6
 """Height of the tip below which it is raised in near steps, m."""
+TIP, CORE = 0.3e-6, 0.9
+"""Half the width of the tip (m) that is left out where the lamella's end is looked for, and the
+share of its thickness in which it is."""
 TALL = 2e-6
 """Of the needle's joint, m: what the tip covers of the lamella's end; ours, to verify."""
 
@@ -109,7 +112,6 @@ def contact(session: Session) -> None:
             ("it touches", "stop"),
         )
     session.run.verified("contact", True)
-    session.needle_by(x=BACK_OFF)
 
 
 def _near(session: Session, x: float, y: float, z: float) -> None:
@@ -141,6 +143,7 @@ def _touch(session: Session, view: BeamImage) -> bool:
 def weld(session: Session) -> None:
     """Fill the gap to the needle with what is sputtered beside it, until enough is bridged."""
     settings, half = session.step.weld, session.places.half
+    _back_off(session)
     before = session.known("the gap to the needle", lambda n: _gap(session, n), lambda g: g[1])[0]
     gap = session.decide("gap", before.right - before.left)
     if gap > settings.gap_max:
@@ -166,20 +169,32 @@ def weld(session: Session) -> None:
     session.run.verified("needle weld", session.welds[-1]["verified"])
 
 
+def _back_off(session: Session) -> None:
+    """Open a gap after contact, once: one that is seen, so that its bridge is seen too."""
+    if not session.places.backed_off:
+        session.needle_by(x=BACK_OFF)
+        session.places.backed_off = True
+
+
 def _gap(session: Session, frames: int) -> tuple[OpenJoint, tuple[Measured, ...]]:
     """Return the gap between the lamella's right end and the tip, and what was measured of it."""
     at, view = session.places, joint_view(session)
     ion, electron = session.ion(view, frames), session.electron(view, frames)
+    tip = needle_tip(ion)
+    above, below = (
+        tip.v.value - TIP - (at.v - CORE * at.half),
+        (at.v + CORE * at.half - tip.v.value - TIP),
+    )
+    side = at.v - CORE * at.half + above / 2 if above > below else at.v + CORE * at.half - below / 2
     end = falling_edge(
         ion,
         u=at.u + session.step.lamella.length / 2,
-        v=at.v,
+        v=side,
         reach=0.8e-6,
-        width=SHADED * 2 * at.half,
+        width=max(above, below),
         along="u",
     )
-    tip = needle_tip(ion).u
-    return OpenJoint(end.value, max(tip.value, end.value), ion, electron), (end, tip)
+    return OpenJoint(end.value, max(tip.u.value, end.value), ion, electron), (end, tip.u)
 
 
 def sever(session: Session) -> None:
@@ -218,9 +233,13 @@ def lift(session: Session) -> None:
                 ("stop",),
             )
         run.verified("lamella on needle", True)
-    park = session.setup.needle_park.z
-    here = run.do(session.fib.status).needle
-    session.needle_encoders(NeedlePosition(here.x, here.y, max(park, here.z)))
+    raise_to_park(session)
+
+
+def raise_to_park(session: Session) -> None:
+    """Raise the needle, straight up, to where the stage may move under it."""
+    here = session.run.do(session.fib.status).needle
+    _up(session, max(0.0, session.setup.needle_park.z - here.z))
 
 
 def face_picture(session: Session) -> BeamPicture:
@@ -234,7 +253,7 @@ def _up(session: Session, height: float) -> None:
     if slow > 0:
         session.needle_by(z=slow, step=NEAR_STEP)
     if height > slow:
-        session.needle_by(z=height - slow)
+        session.needle_by(z=height - slow, step=25e-6)
 
 
 def _came(session: Session, before: BeamPicture, height: float) -> bool:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 
-from protocols.lift_out import Layer
+from protocols.lift_out import Layer, Weld
 from protocols.milling_rates import rates
 
 OPEN_PIT = 10e-6
@@ -87,6 +87,17 @@ def charge_of_slice(
     """
     open_pit = charge_for(layers, species, width, OPEN_PIT, depth, overdose)
     return open_pit * thick / OPEN_PIT / LINE_BY_LINE
+
+
+def charge_of_weld(
+    layers: Sequence[Layer], species: str, width: float, height: float, weld: Weld
+) -> float:
+    """Return the charge (C) of a row of rectangles of `width` by `height` (m) that weld.
+
+    In a single pass what the walls catch is not milled again: it fills the gap.
+    """
+    wide = charge_for(layers, species, OPEN_PIT, OPEN_PIT, weld.depth, weld.overdose)
+    return wide * weld.count * weld.passes * width * height / OPEN_PIT**2
 
 
 def _through(layers: Sequence[Layer], depth: float) -> Iterator[tuple[str, float, float]]:

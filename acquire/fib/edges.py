@@ -44,7 +44,7 @@ def falling_edge(
     at_v, at_u = (places(count, picture.pixel_size) for count in pixels.shape)
     columns = np.abs(at_u - u) <= width / 2
     near = np.flatnonzero(np.abs(at_v - v) <= reach)
-    if columns.sum() < 8 or len(near) < 8:
+    if columns.sum() < 5 or len(near) < 8:
         return refused("the edge is not wholly in the image; use a larger field")
     found = [_steepest_fall(pixels[:, columns], near, scale) for scale in SCALES]
     rows = [row for row in found if row is not None]

@@ -18,6 +18,12 @@ FLAT = math.radians(20.0)
 """Least angle between surface's normal and beam at which the face is seen well enough."""
 SURE = 5.0
 """Standard errors by which a step must stand out of the noise."""
+PARTS = 8
+"""Pieces of the width, from whose scatter the noise is taken: grains are noise too."""
+DARK = 0.3
+"""Of the way up from the darkest below the face to its brightest: the trench is below that."""
+BELOW = 0.25e-6
+"""Length along v below the face's bottom that must be dark, m."""
 SCALES = (2.0, 4.0)
 """Standard deviations of the two filters, pixels; both must show a step."""
 
@@ -77,7 +83,9 @@ def _edges(pixels: Floats, scale: float) -> list[tuple[float, float]]:
 
     slope = gaussian_filter1d(pixels, scale, axis=0, order=1)
     mean = slope.mean(axis=1)
-    noise = np.maximum(slope.std(axis=1, ddof=1) / math.sqrt(pixels.shape[1]), 1e-9)
+    parts = np.array([part.mean(axis=1) for part in np.array_split(slope, PARTS, axis=1)])
+    scatter = gaussian_filter1d(parts.var(axis=0, ddof=1), 2 * scale)
+    noise = np.sqrt(scatter / PARTS) + 1e-9
     peaks, _ = find_peaks(np.abs(mean) / noise, height=SURE)
     return [(_vertex(np.abs(mean), int(peak)), float(mean[peak])) for peak in peaks]
 
@@ -115,10 +123,9 @@ def _face(
         return _none("the face's top edge is not seen where it should be; look at the image")
     top = min(near, key=lambda index: abs(at[index] - v_top))
     down = range(top + 1, len(edges))
-    falling = [index for index in down if edges[index][1] < 0]
-    if not falling:
-        return _none("no edge below the face's top: more dose, or clean the face")
-    last = min(falling, key=lambda index: edges[index][1])
+    last = _bottom(profile, edges, down, round(BELOW / size))
+    if last is None:
+        return _none("the face's bottom is not seen below its top: more dose, or a deeper trench")
 
     def depth(index: int) -> Measured:
         first, second = (
@@ -131,6 +138,22 @@ def _face(
         Step(depth(index), _contrast(profile, edges[index][0])) for index in down if index < last
     )
     return Face(Measured(at[top], size / 2), steps, depth(last))
+
+
+def _bottom(
+    profile: Floats, edges: list[tuple[float, float, float]], down: range, below: int
+) -> int | None:
+    """Return which falling edge below the top leads into the dark trench."""
+    if not down:
+        return None
+    first = round(edges[down[0] - 1][0])
+    dark, bright = float(profile[first:].min()), float(np.quantile(profile[first:], 0.9))
+    for index in down:
+        at = round(edges[index][0]) + 2 * round(SCALES[0])
+        level = float(np.median(profile[at : at + below])) if at + below <= len(profile) else bright
+        if edges[index][1] < 0 and level < dark + DARK * (bright - dark):
+            return index
+    return None
 
 
 def _contrast(profile: Floats, row: float) -> float:

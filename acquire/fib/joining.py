@@ -8,8 +8,8 @@ from functools import partial
 from typing import Any
 
 from acquire.fib.aligning import mill
-from acquire.fib.bridge import bridged_share
-from acquire.fib.charge import charge_for
+from acquire.fib.bridge import bridged_share, crossed_share
+from acquire.fib.charge import charge_for, charge_of_weld
 from acquire.fib.cutting import OPEN, SHADED, in_electrons, joint_view
 from acquire.fib.end_points import raise_flag
 from acquire.fib.joint import Gap, joint_gap
@@ -19,6 +19,8 @@ from drivers.fib import BeamPicture, Purpose
 from protocols.fib import Array, Rectangle
 from protocols.lift_out import STAGES, Sever, StageName, Weld
 
+INNER = 0.25e-6
+"""Half the width of a cut's middle, where nothing may be left, m."""
 REACH = 1.2e-6
 """How far on each side of a joint its two bodies are looked for, m."""
 
@@ -42,15 +44,13 @@ class Joint:
     """y of the face that the electron beam sees."""
 
 
-def gaps(session: Session, joint: Joint) -> tuple[Gap, Gap]:
-    """Return what the ion image and the electron image show of a joint."""
-    view = joint_view(session)
+def seen_from_above(session: Session, joint: Joint) -> Gap:
+    """Return what the ion image shows of a cut."""
     at = session.places
-    steep = math.sin(session.setup.geometry.milling_tilt)
 
-    def from_above(frames: int) -> Gap:
+    def look(frames: int) -> Gap:
         return joint_gap(
-            session.ion(view, frames),
+            session.ion(joint_view(session), frames),
             u=at.u + joint.x,
             v=at.v + joint.y,
             reach=REACH,
@@ -58,25 +58,23 @@ def gaps(session: Session, joint: Joint) -> tuple[Gap, Gap]:
             along=SHADED * joint.thick,
         )
 
-    def from_the_front(frames: int) -> Gap:
-        u, v = in_electrons(session, joint.x, joint.face, joint.top - joint.tall / 2)
-        return joint_gap(
-            session.electron(view, frames),
-            u=u,
-            v=v,
-            reach=REACH,
-            across="u",
-            along=SHADED * joint.tall * steep,
-        )
-
-    return (
-        session.known(f"the {joint.name} joint from above", from_above, _closed),
-        session.known(f"the {joint.name} joint from the front", from_the_front, _closed),
-    )
+    return session.known(f"the {joint.name} from above", look, lambda gap: (gap.width, gap.closed))
 
 
-def _closed(gap: Gap) -> tuple[Measured, ...]:
-    return (gap.closed,)
+def crossed_in_front(session: Session, joint: Joint) -> float:
+    """Return the share of a cut's height over which the electron image shows it closed."""
+    view = joint_view(session)
+    tall = SHADED * joint.tall * math.sin(session.setup.geometry.milling_tilt)
+    u, v = in_electrons(session, joint.x, joint.face, joint.top - joint.tall / 2)
+
+    def look(frames: int) -> Measured:
+        picture = session.electron(view, frames)
+        if joint.name == "release":
+            box = (u - INNER, u + INNER, v - tall / 2, v + tall / 2)
+            return crossed_share(picture, gap=box, inwards=-1)
+        return joint_gap(picture, u=u, v=v, reach=REACH, across="u", along=tall).closed
+
+    return session.known(f"the {joint.name} from the front", look, lambda share: (share,)).value
 
 
 # -- welds ----------------------------------------------------------------------------------------
@@ -135,15 +133,10 @@ def weld_joint(
     Every try is a single pass over fresh material: a second pass over the same would mill the bond
     away again. A later try lies `inwards` (m, along x) of the one before.
     """
-    one = charge_for(
-        session.step.layers,
-        session.step.ions.species,
-        array.width,
-        array.height,
-        settings.depth,
-        settings.overdose,
+    layers, species = session.step.layers, session.step.ions.species
+    charge = session.decide(
+        "charge", charge_of_weld(layers, species, array.width, array.height, settings)
     )
-    charge = session.decide("charge", one * array.count * settings.passes)
     for tries in range(1, settings.tries + 1):
         fresh = partial(_fresh, session, array, inwards, tries - 1)
         mill(session, "weld", settings, charge, fresh, joint_view(session))
@@ -215,11 +208,9 @@ def cut_through(
             lambda *_: (_slit(session, joint, settings, height),),
             joint_view(session),
         )
-        above, front = gaps(session, joint)
+        above, front = seen_from_above(session, joint), crossed_in_front(session, joint)
         width = above.width.value
-        through = (
-            width >= settings.gap_min and above.closed.value <= OPEN and front.closed.value <= OPEN
-        )
+        through = width >= settings.gap_min and max(above.closed.value, front) <= OPEN
         if session.decide(f"{purpose} through", through):
             return width
         times = 0.5

@@ -153,8 +153,8 @@ def _width(lines: _Lines, open_: npt.NDArray[np.bool_], size: float) -> Measured
     uneven = float(_widths_of(each, dark, min(lines.first, lines.second)).std(ddof=1))
     sigma = math.hypot(uneven / math.sqrt(len(each)), 0.5) * size
     return agreed(
-        Measured(half * size, sigma),
-        Measured(area * size, sigma),
+        Measured(float(half * size), float(sigma)),
+        Measured(float(area * size), float(sigma)),
         "width of the gap",
         beyond=2 * size + 0.1 * half * size,
     )

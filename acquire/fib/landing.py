@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from acquire.fib.aligning import remember, stand_still
 from acquire.fib.bodies import Body, body_from
-from acquire.fib.carrying import NEAR_STEP
+from acquire.fib.carrying import NEAR_STEP, raise_to_park
 from acquire.fib.cutting import joint_view
 from acquire.fib.end_points import raise_flag
 from acquire.fib.joining import Joint, OpenJoint, cut_through, weld_joint
@@ -25,6 +25,8 @@ COARSE = 2e-6
 """Gap from which on the lamella goes in the protocol's small steps, m."""
 OVER = 12e-6
 """Height of the tip over the post when the lamella is first looked for there, m."""
+OUT_OF_SIGHT = 22e-6
+"""By which the lamella is moved aside while the post is looked for, m."""
 CLEAR = 7e-6
 """Between post and lamella while it comes down, m: outside the lab's near zone."""
 STAYS = 0.2e-6
@@ -53,6 +55,8 @@ MOST_STEPS = 150
 def land(session: Session) -> None:
     """Bring the post under the beams and the lamella's left end to it."""
     step, run = session.step, session.run
+    raise_to_park(session)
+    session.needle_by(x=OUT_OF_SIGHT)
     _to_the_grid(session)
     run.verified("over the grid", True)
     _come_down(session)

@@ -20,7 +20,9 @@ SCALES = (1.5, 3.0)
 AGREE = 3.0
 """Pixels that the two may differ by: a wider filter rounds the tip off."""
 WIDER = 1.2
-"""Times that the cone must be wider at the border than at its first third."""
+"""Times that the cone must be wider at the border than near the tip."""
+LEAST = 60
+"""Pixels of the smallest cone."""
 
 
 def needle_tip(picture: BeamPicture) -> Tip:
@@ -48,28 +50,75 @@ def _both(first: float, second: float, size: float, what: str) -> Measured:
 
 def _tip(picture: BeamPicture, scale: float) -> tuple[float, float] | str:
     """Return u and v of the tip at one filter scale, or why it is not seen."""
-    from scipy.ndimage import gaussian_filter, label
+    from scipy.ndimage import gaussian_filter
     from skimage.filters import threshold_multiotsu
 
     smooth = gaussian_filter(np.asarray(picture.pixels, float), scale)
     threshold = float(threshold_multiotsu(smooth, classes=3)[-1])
-    labels, _ = label(smooth > threshold)
-    at_border = np.bincount(labels[:, -1])[1:]
-    if not at_border.any():
-        return "nothing bright comes in from the right border; insert the needle, or look lower"
-    cone = labels == int(np.argmax(at_border)) + 1
-    across = cone.sum(axis=0)
-    first = int(np.flatnonzero(across)[0])
-    if first == 0:
-        return "what is bright at the right border reaches the left one: it is not the needle"
-    third = across[first + (len(across) - first) // 3]
-    if across[-1] < WIDER * third:
+    cone = _from_the_right(smooth > threshold)
+    if isinstance(cone, str):
+        return cone
+    axis = _axis(cone)
+    if axis is None:
         return "what comes in from the right does not narrow to a tip; look at the image"
-    rows = np.flatnonzero(cone[:, first : first + 3].any(axis=1))
-    row = round(float(rows.mean()))
-    line = smooth[max(0, row - 1) : row + 2].mean(axis=0)
-    share = (threshold - line[first - 1]) / max(line[first] - line[first - 1], 1e-9)
-    u = places(smooth.shape[1], picture.pixel_size)
-    v = places(smooth.shape[0], picture.pixel_size)
-    at = u[first] - (1 - float(np.clip(share, 0.0, 1.0))) * picture.pixel_size
-    return float(at), float(v[rows].mean())
+    row, column = _end(cone, smooth - threshold, axis)
+    size = picture.pixel_size
+    at_u, at_v = (places(count, size) for count in smooth.shape[::-1])
+    return float(at_u[0] + column * size), float(at_v[0] + row * size)
+
+
+def _from_the_right(bright: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_] | str:
+    """Return the largest bright part that touches the right border, or the top near it."""
+    from scipy.ndimage import label
+
+    labels, _ = label(bright)
+    half = bright.shape[1] // 2
+    at_border = np.concatenate([labels[:, -1], labels[0, half:]])
+    sizes = np.bincount(labels.ravel())
+    sizes[np.setdiff1d(np.arange(len(sizes)), at_border)] = 0
+    sizes[0] = 0
+    if sizes.max() < LEAST:
+        return "nothing bright comes in from the right border; insert the needle, or look lower"
+    cone = labels == int(sizes.argmax())
+    if cone[:, 0].any():
+        return "what is bright at the right border reaches the left one: it is not the needle"
+    return np.asarray(cone)
+
+
+def _axis(cone: npt.NDArray[np.bool_]) -> tuple[float, float] | None:
+    """Return the unit vector (row, column) along the cone's axis to the tip; None if it is none."""
+    columns = np.flatnonzero(cone.any(axis=0))
+    inner = columns[len(columns) // 5 :]
+    inner = inner[~cone[0, inner]]  # where it leaves by the top its middle is not seen
+    if len(inner) < 5:
+        return None
+    rows = np.arange(cone.shape[0])[:, None]
+    width = cone[:, inner].sum(axis=0)
+    middle = (rows * cone[:, inner]).sum(axis=0) / width
+    slope = float(np.polyfit(inner, middle, 1)[0])
+    if width[-1] < WIDER * width[0]:
+        return None
+    length = float(np.hypot(1.0, slope))
+    return -slope / length, -1.0 / length
+
+
+def _end(
+    cone: npt.NDArray[np.bool_], above: Floats, axis: tuple[float, float]
+) -> tuple[float, float]:
+    """Return row and column of the cone's end along its axis, between pixels.
+
+    `above` is the brightness less the threshold.
+    """
+    from scipy.ndimage import map_coordinates
+
+    rows, columns = np.nonzero(cone)
+    along = rows * axis[0] + columns * axis[1]
+    last = along > along.max() - 2.0
+    row, column = float(rows[last].mean()), float(columns[last].mean())
+    steps = np.arange(-3.0, 6.0, 0.1)
+    line = map_coordinates(
+        above, [row + steps * axis[0], column + steps * axis[1]], order=1, mode="nearest"
+    )
+    out = np.flatnonzero(line < 0)
+    step = float(steps[out[0]]) if len(out) else 0.0
+    return row + step * axis[0], column + step * axis[1]

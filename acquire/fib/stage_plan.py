@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from acquire.fib.charge import charge_for, charge_of_slice
+from acquire.fib.charge import charge_for, charge_of_slice, charge_of_weld
 from protocols.fib import BeamImage
 from protocols.lift_out import Cut, LiftOut, StageName, Weld
 from protocols.units import ELEMENTARY_CHARGE
@@ -203,8 +203,8 @@ def contact(step: LiftOut) -> Takes:
 
 def _weld(step: LiftOut, cut: Weld, width: float, height: float) -> Takes:
     view = joint_view(step)
-    one = _charge(step, cut, width, height, cut.depth)
-    return milled(cut, one * cut.count * cut.passes, view) + 2 * both(step, view)
+    charge = charge_of_weld(step.layers, step.ions.species, width, height, cut)
+    return milled(cut, charge, view) + 2 * both(step, view)
 
 
 def weld(step: LiftOut) -> Takes:
@@ -255,11 +255,12 @@ def release(step: LiftOut) -> Takes:
 
 
 def _slice(step: LiftOut, cut: Cut, thick: float, turn: float) -> Takes:
-    """Return what a slice off one face takes: tilt, wait, measure, mill, measure."""
-    view = step.views.thin
+    """Return what a slice off one face takes: tilt, wait, measure, place, mill, measure."""
+    near, thin = joint_view(step), step.views.thin
     charge = _slice_charge(step, cut, step.lamella.kept, thick + OUTSIDE, step.lamella.depth)
-    looks = stage(turn=turn) + stand_still(view, moved=True) + 2 * ion(view)
-    return looks + milled(cut, charge, view)
+    parts = max(1, math.ceil(charge / cut.current / LONGEST - 1e-9))
+    looks = stage(turn=turn) + stand_still(near, moved=True) + (2 + parts) * ion(thin)
+    return looks + milled(cut, charge, near)
 
 
 def thin(step: LiftOut) -> Takes:
@@ -281,7 +282,7 @@ def polish(step: LiftOut) -> Takes:
         off = max(min(step.polish.slice, 0.6 * (now - target.thickness)), 8e-9)
         taken += _slice(step, step.polish, off, 2 * step.polish.over_tilt)
         now -= off
-    back = stage(turn=step.polish.over_tilt) + stand_still(step.views.thin, moved=True)
+    back = stage(turn=step.polish.over_tilt) + stand_still(joint_view(step), moved=True)
     return taken + back + ion(step.views.thin)
 
 

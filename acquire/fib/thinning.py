@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from acquire.fib.aligning import mill, stand_still, strip_in
-from acquire.fib.cutting import open_charge
+from acquire.fib.cutting import joint_view, open_charge
 from acquire.fib.end_points import interval, raise_flag
 from acquire.fib.measured import Measured
 from acquire.fib.result import species
@@ -49,12 +49,10 @@ def measure(session: Session) -> Strip:
 
 
 def _place(session: Session, picture: BeamPicture) -> None:
-    """Take note of where the strip is; `stand_still` has told that it does not move."""
-    strip = strip_in(session, picture)
-    if strip.middle.known:
-        session.places.v = session.decide("lamella at", strip.middle.value)
-    else:
-        session.decide("lamella at", session.places.v)
+    """Take note of where the strip is, from an image of its own: nearer than the one before."""
+    strip = strip_in(session, session.ion(thin_view(session)))
+    at = session.places
+    at.v = session.decide("lamella at", strip.middle.value if strip.middle.known else at.v)
 
 
 # -- slices ---------------------------------------------------------------------------------------
@@ -66,7 +64,7 @@ def tilt_to(session: Session, front: bool | None, over_tilt: float) -> None:
     wanted = session.setup.geometry.milling_tilt + sign * over_tilt
     if abs(session.run.do(session.fib.status).stage.t - wanted) > 1e-6:
         session.tilt(wanted)
-        stand_still(session, thin_view(session))
+        stand_still(session, joint_view(session))
 
 
 def slice_off(

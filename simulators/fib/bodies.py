@@ -135,9 +135,11 @@ class Maker:
         if self.electrons:
             face *= 1 - np.exp(-np.maximum(front - back, 0) / look.transparent)
         if self.from_back:
-            face *= self._pitted
+            face *= self._pitted(solid.cut)
         upper = np.broadcast_to(self.shades.at(edges[:-1] + 20e-9), front.shape)
-        floor = self._lit(upper, there, floor_sky) * self._pitted
+        # A pit goes on in the cell below; what is only lower by part of a cell is no darker.
+        pits = np.minimum(solid.cut, np.pad(solid.cut, ((0, 0), (0, 1)))[:, 1:])
+        floor = self._lit(upper, there, floor_sky) * self._pitted(pits)
         return Block(
             np.linspace(-BAND_X, BAND_X, NX * self.finer + 1),
             edges,
@@ -155,10 +157,9 @@ class Maker:
         iced = self.shades.behind_ice(bright, self.solid.ice, look.escape)
         return np.asarray(iced * shaded * touched * there)
 
-    @property
-    def _pitted(self) -> Floats:
-        """Return how bright cells are that are partly cut, against whole ones."""
-        return np.asarray(1 - CUT * np.minimum(self.solid.cut, 1.0))
+    def _pitted(self, cut: Floats) -> Floats:
+        """Return how bright cells are of which shares are cut, against whole ones."""
+        return np.asarray(1 - CUT * np.minimum(cut, 1.0))
 
     def _running(self, face: Floats, there: Mask) -> Floats:
         """Return a face in finer columns: straight from cell to cell unless there is a step."""
@@ -187,13 +188,15 @@ class Maker:
             one > 0,
             0.85 * self.shades.post * one,
             self.shades.post * one,
+            grains=False,
         )
 
     def bonds(self, x: float) -> Iterator[Block]:
         """Yield the metal in the joints of a lamella that is `x` (m) to the right of its cut."""
         for bond in self.solid.bonds:
-            left = bond.x if bond.joint == "needle" else bond.x - bond.gap
-            column = math.floor((left + BAND_X) / DX + (-0.5 if bond.joint == "needle" else 0.5))
+            needle = bond.joint == "needle"
+            left = bond.x if needle else bond.x - bond.gap
+            column = math.floor((bond.x + BAND_X) / DX + (-0.5 if needle else 0.5))
             rows = np.flatnonzero(self.lamella[min(max(column, 0), NX - 1)])
             if bond.filled > 0 and len(rows):
                 yield self._bond(bond, left + x, column, int(rows[0]))

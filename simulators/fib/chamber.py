@@ -162,11 +162,11 @@ class Chamber:
     def live(self) -> None:
         """Let what happens by itself happen: a move that goes on, ice, a drifting needle."""
         t = self.world.now()
-        if self.stage.pending is not None and t >= self.stage.moving_until:
-            self.stage = replace(
-                self.motion.arrived(self.stage, self.stage.pending, t), pending=None
-            )
-            self.save(Event("stage", t), *self.meet())
+        to = self.stage.pending
+        if to is not None and t >= self.stage.moving_until - 2e-6:
+            self.stage = self.motion.arrived(self.stage, to, t)
+            place = f"{to.x!r} {to.y!r} {to.z!r} {to.r!r} {to.t!r}"
+            self.save(Event("stage", t, note=place), *self.meet())
         if t - self._ice_at >= ICE_EVERY:
             rate = self.thermal.ice_rate(t, self.pressure(t))
             self.solid.ice += rate * (t - self._ice_at)

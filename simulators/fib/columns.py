@@ -61,9 +61,3 @@ def mill(
     floor[outside] = new
     gone = (stack.above(new) - stack.above(old)).sum(axis=0)
     return np.append(gone, swept.sum()) * COLUMN**2
-
-
-def lay(solid: Solid, at: Columns, volume: float) -> None:
-    """Let redeposited metal (m³) fall on the floors of columns, evenly."""
-    outside = at.outside
-    solid.fill[at.x, at.y][outside] += volume / (outside.sum() * COLUMN**2)

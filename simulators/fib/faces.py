@@ -14,6 +14,8 @@ FIN = 0.1e-6
 """What stands thinner than this outside a pattern falls with what is milled; ours."""
 TOUCHED = 0.1e-6
 """A beam that passes a face this near takes its film off; ours."""
+LEDGE = 5e-9
+"""By which the floor being milled is wider than what leans out above it, m; ours."""
 Side = Literal["front", "back"]
 
 
@@ -71,19 +73,20 @@ class Goal:
     """y to which the front face comes, m."""
     back: Floats
     crossing: npt.NDArray[np.bool_]
-    """True where it goes right through."""
+    """True where it goes right through: the cell's cut share grows, its faces stay."""
     from_front: npt.NDArray[np.bool_]
     from_back: npt.NDArray[np.bool_]
 
     def left(self, front: Floats, back: Floats) -> Floats:
-        """Return the thickness (m) that is still to be taken off."""
-        return np.asarray((front - self.front) + (self.back - back))
+        """Return the thickness (m) that is still to be taken off, cut shares not counted."""
+        slices = (front - self.front) + (self.back - back)
+        return np.asarray(np.where(self.crossing, front - back, slices))
 
 
 def goal(solid: Solid, to: Edges) -> Goal:
     """Return what a rectangle takes off; a slot inside the solid takes nothing here."""
     front, back = solid.front[to.cells], solid.back[to.cells]
-    there = front > back
+    there = (front > back) & (solid.cut[to.cells] < 1.0)
     at_front = np.full_like(there, to.towards == "front") | (front <= to.high + FIN)
     at_back = np.full_like(there, to.towards == "back") | (back >= to.low - FIN)
     if to.towards is not None:
@@ -92,11 +95,8 @@ def goal(solid: Solid, to: Edges) -> Goal:
     crossing = there & at_front & at_back
     from_front = there & at_front & ~at_back & (to.low < front)
     from_back = there & at_back & ~at_front & (to.high > back)
-    middle = np.clip((to.low + to.high) / 2, back, front)
-    new_front = np.where(
-        from_front, np.clip(to.low, back, front), np.where(crossing, middle, front)
-    )
-    new_back = np.where(from_back, np.clip(to.high, back, front), np.where(crossing, middle, back))
+    new_front = np.where(from_front, np.clip(to.low, back, front), front)
+    new_back = np.where(from_back, np.clip(to.high, back, front), back)
     return Goal(new_front, new_back, crossing, there & at_front, there & at_back)
 
 
@@ -110,25 +110,53 @@ def reached(solid: Solid, to: Edges, aim: Goal) -> float:
 def take(solid: Solid, to: Edges, aim: Goal, charge: float, rates: Floats) -> Floats:
     """Mill from the top down with `charge` (C/m²) at net rates (m³/C) by depth, shape (NZ,).
 
-    The cell that is being milled keeps how far it is in its faces. What is gone of it is measured
-    against the widest cell below: the charge that falls beside what is left of it is lost to it.
+    The cell that is being milled keeps how far it is: in its cut share where the beam goes across
+    the lamella, else in its faces. There what is gone is measured against the cell below, so that
+    the charge that falls beside what is left of it is lost to it. A trench's floor goes down while
+    what leans out of a face above it does.
 
     Returns:
         The thickness taken off each cell, cut shares already counted, m, shape (x, NZ).
     """
-    front, back = solid.front[to.cells], solid.back[to.cells]
+    front, back, cut = solid.front[to.cells], solid.back[to.cells], solid.cut[to.cells]
     left = aim.left(front, back)
-    below = np.maximum.accumulate(left[:, ::-1], axis=1)[:, ::-1]
-    hit = np.minimum(np.maximum(left, below), to.height)
-    solid_part = 1.0 - solid.cut[to.cells]
-    cost = np.where(left > 1e-13, left * solid_part * DZ / (rates * np.maximum(hit, 1e-12)), 0.0)
-    before = np.cumsum(cost, axis=1) - cost
+    floor = _floor(solid, to, aim, left)
+    solid_part = 1.0 - cut
+    cost = left * solid_part * DZ / (rates * np.maximum(_hit(to, aim, left, floor), 1e-12))
+    cost[left <= 1e-13] = 0.0
+    of_floor = np.where(floor, cost, 0.0)
+    before = np.where(
+        floor,
+        np.cumsum(of_floor, axis=1) - of_floor,
+        np.cumsum(cost - of_floor, axis=1) - (cost - of_floor),
+    )
     share = np.where(cost > 0, np.clip((charge - before) / np.maximum(cost, 1e-30), 0, 1), 0.0)
     share[(cost == 0) & (left > 0) & (charge > before)] = 1.0
     done = share >= 1.0
+    cut[...] = np.where(aim.crossing, np.where(done, 1.0, cut + share * (1 - cut)), cut)
     front[...] = np.where(done, aim.front, front - share * (front - aim.front))
     back[...] = np.where(done, aim.back, back + share * (aim.back - back))
     return np.asarray(share * left * solid_part)
+
+
+def _floor(solid: Solid, to: Edges, aim: Goal, left: Floats) -> npt.NDArray[np.bool_]:
+    """Return the cells of the film under the cut's floor, the one being milled among them."""
+    whole = (aim.from_front & (solid.front[to.cells] >= HALF)) | (
+        aim.from_back & (solid.back[to.cells] <= -HALF)
+    )
+    under = np.logical_or.accumulate(whole, axis=1)
+    wider = np.zeros_like(under)  # than what leans out above it: it is the floor, half done
+    wider[:, 1:] = left[:, 1:] > left[:, :-1] + LEDGE
+    top = under.copy()
+    top[:, :-1] |= under[:, 1:] & wider[:, :-1]
+    return np.asarray(top)
+
+
+def _hit(to: Edges, aim: Goal, left: Floats, floor: npt.NDArray[np.bool_]) -> Floats:
+    """Return the width (m) over which each cell gets charge."""
+    below = np.zeros_like(left)
+    below[:, :-1] = np.where(floor[:, :-1] == floor[:, 1:], left[:, 1:], 0.0)
+    return np.asarray(np.where(aim.crossing, left, np.minimum(np.maximum(left, below), to.height)))
 
 
 def recede(solid: Solid, to: Edges, aim: Goal, by: Floats) -> Floats:

@@ -269,7 +269,7 @@ class HeavyCurtaining(Scheduled):
 
 
 class FibNan(Scheduled):
-    """One reading is NaN."""
+    """An instrument has lost one of its readings, which is NaN."""
 
     kind: Literal["nan_reading"] = "nan_reading"
     of: Literal[

@@ -8,12 +8,14 @@ import numpy as np
 import numpy.typing as npt
 from scipy.ndimage import label
 
-from simulators.fib.solid import BAND_X, DX, DZ, HALF, NX, Bond, Floats, Held, Solid
+from simulators.fib.solid import BAND_X, DX, DZ, HALF, NX, Bond, Floats, Held, Solid, band_x
 
 SOLID = 5e-9
 """A cell that is thinner holds nothing, m; ours."""
 TOP = 2e-6
 """Ends are looked for above this depth, m: there the joints are."""
+NEAR = 2e-6
+"""So far from its middle the lamella is looked for along x, m; ours."""
 Mask = npt.NDArray[np.bool_]
 
 
@@ -33,12 +35,15 @@ def bulk(solid: Solid) -> Mask:
 def lamella(solid: Solid, interface: float) -> Mask:
     """Return the cells of the piece that holds the lamella's middle at a depth (m).
 
-    Nothing where there is no solid: the lamella is milled through there, or gone.
+    Where the middle is milled through, the nearest solid within 2 um of it; else nothing: the
+    lamella is gone.
     """
     labels = np.asarray(label(present(solid))[0])
-    middle = labels[NX // 2 - 1 : NX // 2 + 1, min(int(interface / DZ), labels.shape[1] - 1)]
-    found = middle[middle > 0]
-    return np.asarray(labels == found[0] if found.size else np.zeros(labels.shape, bool))
+    row = labels[:, min(int(interface / DZ), labels.shape[1] - 1)]
+    away = np.where(row > 0, np.abs(band_x()), np.inf)
+    nearest = int(away.argmin())
+    found = away[nearest] <= NEAR
+    return np.asarray(labels == row[nearest] if found else np.zeros(labels.shape, bool))
 
 
 def end_of(solid: Solid, side: Literal[1, -1]) -> float:

@@ -17,14 +17,14 @@ from scipy.ndimage import gaussian_filter1d
 from drivers.fib import Milling
 from protocols.fib import Array, CleaningCrossSection
 from simulators.draws import generator
-from simulators.fib import columns, faces, pits, undercut
+from simulators.fib import columns, faces, films, pits, undercut
 from simulators.fib.account import Account
 from simulators.fib.faces import Edges, Goal, Side
 from simulators.fib.holding import carried_end
 from simulators.fib.material_stack import Stack, Through
 from simulators.fib.pieces import Piece, pieces
 from simulators.fib.redeposition import captured, to_wall
-from simulators.fib.solid import DX, DZ, NX, Floats, Solid, band_depth
+from simulators.fib.solid import DX, DZ, NX, Floats, Solid
 from simulators.fib.sputter import REDEPOSIT, TrueRates, curtain, enhancement, recession
 
 TILTED = math.radians(20)
@@ -40,14 +40,8 @@ LINE_BY_LINE = 0.3
 """A cleaning cross-section's captured share against a rectangle's: its front is open; ours."""
 SLOPE = math.radians(45)
 """Angle to the beam of the front of a cleaning cross-section, on average; ours, to verify."""
-WIPED, WIPED_CLEANING = 1e6, 5e6
-"""Films that a passing beam takes off, e-foldings per metre of depth milled; ours, to verify."""
-THINNEST = 1e-12
-"""A film thinner than this is none, m."""
 WAVE_LENGTH = 0.6e-6
 """Over which curtaining is smooth along x, m; ours, to verify."""
-SPLASH = 2e-6
-"""Width of the trench's floor on which atoms from a face fall, m; ours."""
 Place = Literal["site", "grid"]
 
 
@@ -127,6 +121,7 @@ class Mill:
             drift: how far the needle has moved since the weld began, m.
         """
         away = self._solid.moved if place == "grid" else (0.0, 0.0, 0.0)
+        angle += self._solid.rolled if place == "grid" else 0.0
         shift = away[0] - carried_end(self._solid) if place == "grid" else 0.0
         v = -(away[1] * math.cos(angle) - away[2] * math.sin(angle))
         beam = _Beam(angle, job.current, place, drift, (offset[0] - shift, offset[1] + v))
@@ -162,7 +157,7 @@ class Mill:
             flat,
             lean=math.tan(beam.angle),
             taper=self._taper,
-            wave=tuple(wave * curtain(beam.current) for wave in self._wave),  # type: ignore[arg-type]
+            wave=self._waves(beam.current),
             towards=_towards(piece),
         )
         at = columns.under(flat) if beam.place == "site" else None
@@ -183,67 +178,42 @@ class Mill:
         floor = columns.depth(self._solid, at) if at is not None else None
         share = self.sticking * _walls(box, to, aim, deep, floor)
         cleaning = to.towards is not None
-        stays = share * ON_FACES
+        landing = films.landing(self._solid, to, aim, deep, at is not None and floor is None)
+        stays = share * ON_FACES if landing.anywhere else 0.0
         back = share - stays
         speed = enhancement(SLOPE) if cleaning else 1.0
         rates = self._through.cells * speed * (1 - back)
         gone = faces.take(self._solid, to, aim, charge, rates)
-        self._put(self._book(gone, back, stays), to, aim, deep)
-        self._wipe(to, aim, charge, gone)
+        landing.lay(self._book(gone, back, stays))
+        sheer = charge * self._loose_rate
+        loose = films.wipe(self._solid, to, aim, sheer) + films.mill_bonds(self._solid, box, sheer)
+        self._account.book(self._loose(loose), back=0.0, away=0.0)
         if at is not None and floor is not None:
-            loose = columns.mill(
+            dug = columns.mill(
                 self._solid, at, self._stack, self._through, charge * (1 - back), self._loose_rate
             )
-            self._account.book(loose, back=back, away=0.0)
+            self._account.book(dug, back=back, away=0.0)
+
+    def _waves(self, current: float) -> tuple[Floats, Floats]:
+        rms = curtain(current)
+        return rms * self._wave[0], rms * self._wave[1]
 
     def _book(self, gone: Floats, back: float, away: float) -> float:
         by_depth = gone.sum(axis=0) * DX * DZ
         removed = np.append(by_depth @ self._stack.cells, 0.0)
         return self._account.book(removed, back=back, away=away)
 
-    def _put(self, volume: float, to: Edges, aim: Goal, deep: float) -> None:
-        """Let captured atoms fall on the faces beside the cut."""
-        if volume <= 0.0:
-            return
-        solid = self._solid
-        near = band_depth() <= max(deep, DZ)
-        targets = [
-            (film[to.cells], near & there)
-            for film, there in (
-                (solid.film_front, aim.from_front),
-                (solid.film_back, aim.from_back),
-            )
-        ]
-        cells = sum(int(mask.sum()) for _, mask in targets)
-        if cells == 0:
-            targets = [(solid.film_front[to.cells], np.ones_like(aim.crossing))]
-            cells = aim.crossing.size
-        for film, mask in targets:
-            film[mask] += volume / (cells * DX * DZ)
-
-    def _wipe(self, to: Edges, aim: Goal, charge: float, gone: Floats) -> None:
-        """Take films off the faces that the beam passes."""
-        folds = WIPED_CLEANING if to.towards is not None else WIPED
-        keep = math.exp(-charge * self._loose_rate * folds)
-        for side, film in (("front", self._solid.film_front), ("back", self._solid.film_back)):
-            there = faces.touched(self._solid, to, aim, side)  # type: ignore[arg-type]
-            there |= aim.crossing & (gone > 0)
-            old = film[to.cells][there]
-            new = np.where(old * keep > THINNEST, old * keep, 0.0)
-            film[to.cells][there] = new
-            self._wiped(float((old - new).sum()) * DX * DZ)
-
-    def _wiped(self, volume: float) -> None:
+    def _loose(self, volume: float) -> Floats:
         removed = np.zeros(len(self._stack.materials) + 1)
         removed[-1] = volume
-        self._account.book(removed, back=0.0, away=0.0)
+        return removed
 
     def _tail(self, to: Edges, piece: Piece, current: float) -> None:
         """Let the beam's tail widen what has had more charge than it needed."""
         aim = faces.goal(self._solid, to)
         speed = enhancement(SLOPE) if to.towards is not None else 1.0
         needed = np.cumsum(DZ / (self._through.cells * speed))
-        by = np.array([recession(current, piece.after / each) for each in needed])
+        by = recession(current, piece.after / needed)
         if by.any():
             self._book(faces.recede(self._solid, to, aim, by), 0.0, 0.0)
 

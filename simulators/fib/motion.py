@@ -27,7 +27,7 @@ from simulators.fib.faults import (
     at,
 )
 from simulators.fib.settings import SimFibSettings
-from simulators.fib.thermal import Thermal
+from simulators.fib.thermal import COLD, Thermal
 
 Vector = npt.NDArray[np.float64]
 Place = Literal["site", "grid", "elsewhere"]
@@ -64,8 +64,10 @@ class Stage:
     """Truth less encoders, m."""
     creeps: tuple[Creep, ...] = ()
     moving_until: float = 0.0
+    set_out: StagePosition | None = None
+    """Where its move began."""
     pending: StagePosition | None = None
-    """Where it will be then, if a move was reported as done too early."""
+    """Where it will be then; None while it stands."""
     origin: Triple = (0.0, 0.0, 0.0)
     """Displacement at which the untouched site was first milled: there its frame begins."""
 
@@ -129,7 +131,7 @@ class Motion:
         off = np.array([here.x - read.x, here.y - read.y, read.z - here.z])
         off += missed * (-1.0, -1.0, 1.0) + self._tilted(read.t)
         off += self._drift * t
-        off += self._grown * (thermal.temperature("stage", t) - thermal.setpoint(t))
+        off += self._grown * (thermal.temperature("stage", t) - COLD)
         for creep in stage.creeps:
             off += np.asarray(creep.by) * -math.expm1(-max(0.0, t - creep.t) / SETTLING)
         if dropped := at(self._faults, ZDropped, t):
@@ -148,7 +150,8 @@ class Motion:
     def arrived(self, stage: Stage, to: StagePosition, t: float) -> Stage:
         """Return the stage after it has moved to `to`, which its encoders read."""
         s = self._settings
-        way = np.array([to.x - stage.read.x, to.y - stage.read.y, to.z - stage.read.z])
+        out = stage.set_out or stage.read
+        way = np.array([to.x - out.x, to.y - out.y, to.z - out.z])
         distance = float(np.linalg.norm(way))
         rms = s.far_backlash if distance > FAR else s.backlash
         if wrong := at(self._faults, StageBacklash, t):
@@ -156,13 +159,15 @@ class Motion:
         draws = generator(self._seed, "fib", "stage", t)
         drawn = rms * min(1.0, distance / 1e-6) / math.sqrt(2) * draws.standard_normal(3)
         drawn[2] *= 0.5
-        missed = np.where(np.abs(way) > 10e-9, drawn, stage.missed)
+        missed = drawn if distance > 10e-9 else np.asarray(stage.missed)
         creep = s.drift_scale * s.creep / math.sqrt(3) * draws.standard_normal(3)
         recent = tuple(c for c in stage.creeps if t - c.t < 20 * SETTLING)
         gone = sum((np.asarray(c.by) for c in stage.creeps if c not in recent), np.zeros(3))
         return replace(
             stage,
             read=to,
+            set_out=None,
+            pending=None,
             missed=triple(missed + gone * (-1.0, -1.0, 1.0)),
             creeps=(*recent, Creep(t, triple(creep))),
         )

@@ -46,22 +46,27 @@ class Moves:
         if begin == goal == to:
             return goal
         self._note_needle(begin, goal)
-        shift = math.dist((begin.x, begin.y, begin.z), (goal.x, goal.y, goal.z))
-        turn = max(abs(goal.t - begin.t), abs(goal.r - begin.r))
-        seconds = shift / STAGE_SPEED + turn / TILT_SPEED
+        seconds, late = _duration(begin, goal), 0.0
+        if early := at(chamber.faults, MoveEarly, self._world.now()):
+            late = early.by
+        until = round(self._world.now() + seconds + late, 6)
+        chamber.stage = replace(chamber.stage, set_out=begin, pending=goal, moving_until=until)
+        chamber.save()
         slices = max(1, min(MOST_SLICES, math.ceil(seconds / SLICE)))
-        chamber.stage = replace(chamber.stage, moving_until=self._world.now() + seconds)
-        for index in range(1, slices + 1):
-            self._world.wait_until(self._world.now() + seconds / slices)
-            t = self._answer()
-            if index == slices and (early := at(chamber.faults, MoveEarly, t)):
-                until = t + early.by
-                chamber.stage = replace(chamber.stage, pending=goal, moving_until=until)
-                chamber.save()
-                return to
-            self._step(_between(begin, goal, index / slices), last=index == slices)
-            yield
-        yield from self._settle(STAGE_SETTLES)
+        try:
+            for index in range(1, slices + 1):
+                self._world.wait_until(self._world.now() + seconds / slices)
+                self._answer()
+                if chamber.stage.pending is not None:
+                    done = index / slices * seconds / (seconds + late)
+                    self._pass(_between(begin, goal, done))
+                yield
+        except GeneratorExit:
+            self._stop()
+            raise
+        if late:
+            return to
+        yield from self._wait(STAGE_SETTLES)
         return self._read_back(to)
 
     def _goal(self, to: StagePosition) -> StagePosition:
@@ -74,17 +79,20 @@ class Moves:
             to = _between(begin, to, 0.5)
         return to
 
-    def _step(self, to: StagePosition, *, last: bool) -> None:
-        chamber, t = self._chamber, self._world.now()
-        if last:
-            chamber.stage = replace(chamber.motion.arrived(chamber.stage, to, t), moving_until=t)
-        else:
-            chamber.stage = replace(chamber.stage, read=to)
+    def _pass(self, place: StagePosition) -> None:
+        """Be on the way."""
+        chamber = self._chamber
+        chamber.stage = replace(chamber.stage, read=place)
         events = chamber.meet()
-        if last or events:
-            chamber.save(
-                Event("stage", t, note=f"{to.x!r} {to.y!r} {to.z!r} {to.r!r} {to.t!r}"), *events
-            )
+        if events:
+            chamber.save(*events)
+
+    def _stop(self) -> None:
+        """Stop where it is."""
+        chamber, t = self._chamber, self._world.now()
+        if chamber.stage.pending is not None:
+            chamber.stage = replace(chamber.stage, pending=chamber.stage.read, moving_until=t)
+            chamber.live()
 
     def _note_needle(self, begin: StagePosition, goal: StagePosition) -> None:
         """Bend a needle that is in while the stage tilts or turns."""
@@ -154,7 +162,7 @@ class Moves:
                 self._answer()
                 self._needle_step(begin, to, (index - 1) / slices, index / slices)
                 yield
-            yield from self._settle(NEEDLE_SETTLES)
+            yield from self._wait(NEEDLE_SETTLES)
         read = self._chamber.needle.read
         if read.to(to) > NEEDLE_TOLERANCE:
             raise ReadbackError(
@@ -191,15 +199,18 @@ class Moves:
         finally:
             self.needle_moving = False
 
-    def _settle(self, seconds: float) -> Generator[None, None, None]:
-        yield from self._wait(seconds)
-
     def _wait(self, seconds: float) -> Generator[None, None, None]:
         slices = math.ceil(seconds / SLICE) if seconds <= 2 else math.ceil(seconds / 5)
         for _ in range(slices):
             self._world.wait_until(self._world.now() + seconds / slices)
             self._answer()
             yield
+
+
+def _duration(a: StagePosition, b: StagePosition) -> float:
+    """Return the seconds that a stage move takes."""
+    way = math.dist((a.x, a.y, a.z), (b.x, b.y, b.z))
+    return way / STAGE_SPEED + max(abs(b.t - a.t), abs(b.r - a.r)) / TILT_SPEED
 
 
 def _between(a: StagePosition, b: StagePosition, share: float) -> StagePosition:

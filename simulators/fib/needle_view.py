@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from simulators.fib.raster import Layer, Raster, empty
+from simulators.fib.raster import Raster, Shown
 
 RISE = math.radians(35)
 """Of its axis out of the surface; makers mount needles at 30 to 45 deg [lit]."""
@@ -15,7 +15,7 @@ RADIUS = 0.2e-6
 """Of the tip, m."""
 
 
-def needle_layer(tip: tuple[float, float, float], raster: Raster, bright: float) -> Layer:
+def needle_shown(tip: tuple[float, float, float], raster: Raster, bright: float) -> Shown:
     """Return what is seen of it, shape (rows, columns).
 
     Its rim is brighter than its middle, as of any rod: secondary electrons leave more easily.
@@ -27,7 +27,7 @@ def needle_layer(tip: tuple[float, float, float], raster: Raster, bright: float)
     begin_u = x + RADIUS * axis_u
     begin_v = y * c - z * s + RADIUS * axis_v
     columns = raster.u > x - 2 * RADIUS
-    out = empty((raster.pixels, raster.pixels))
+    out = Shown(*np.zeros((2, raster.pixels, raster.pixels), np.float32))
     if not columns.any():
         return out
     u, v = raster.u[columns] - begin_u, (raster.v - begin_v)[:, None]
@@ -38,5 +38,5 @@ def needle_layer(tip: tuple[float, float, float], raster: Raster, bright: float)
     cover = np.clip((radius - away) / raster.size + 0.5, 0, 1)
     round_ = np.sqrt(np.clip(1 - (away / radius) ** 2, 0.04, 1))
     out.cover[:, columns] = cover
-    out.plain[:, columns] = cover * bright * np.minimum(0.72 + 0.18 / round_, 1.25)
+    out.bright[:, columns] = cover * bright * np.minimum(0.72 + 0.18 / round_, 1.25)
     return out

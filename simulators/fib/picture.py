@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ from simulators.fib.faults import ChargingJump, at
 from simulators.fib.motion import triple
 from simulators.fib.scene import Look, Scene
 from simulators.fib.settings import SimFibSettings
+from simulators.fib.solid import SITE
 from simulators.fib.view import render
 
 if TYPE_CHECKING:
@@ -55,7 +57,10 @@ class Pictures:
         flowed = max(NOTHING, exposure.charge / max(exposure.done, 1e-9))
         seen = image.model_copy(update={"current": flowed})
         draws = generator(chamber.world.seed, "fib", "image", exposure.number)
-        return render(self.scene(exposure, angle, t), seen, exposure.beam, angle, self._look, draws)
+        scene = self.scene(exposure, angle, t)
+        if scene.place == "site" and abs(scene.shift[0]) > SITE + image.field / 2:
+            scene = _beside(scene, angle)
+        return render(scene, seen, exposure.beam, angle, self._look, draws)
 
     def scene(self, exposure: Exposure, angle: float, t: float) -> Scene:
         """Return what is seen of the chamber at the world time `t` (s)."""
@@ -75,3 +80,12 @@ class Pictures:
             charging=CHARGED if at(chamber.faults, ChargingJump, t) else CHARGING,
             texture=chamber.world.seed,
         )
+
+
+def _beside(scene: Scene, angle: float) -> Scene:
+    """Return what is seen of a place so far from the site that only untouched film is there."""
+    needle = scene.needle
+    if needle is not None:
+        u, v = scene.shift
+        needle = (needle[0] + u, needle[1] + v / math.cos(angle), needle[2])
+    return replace(scene, place="elsewhere", needle=needle, shift=(0.0, 0.0))

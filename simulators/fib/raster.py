@@ -93,3 +93,16 @@ class Layer:
 def empty(shape: tuple[int, int]) -> Layer:
     """Return a layer that shows nothing."""
     return Layer(*np.zeros((3, *shape), np.float32))
+
+
+@dataclass(frozen=True)
+class Shown:
+    """Something with its grains: brightness times coverage, and coverage, shape (rows, columns)."""
+
+    bright: Reals
+    cover: Reals
+
+    def over(self, behind: Shown) -> Shown:
+        """Return it with something else behind it."""
+        free = 1 - self.cover
+        return Shown(self.bright + free * behind.bright, self.cover + free * behind.cover)

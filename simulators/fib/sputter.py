@@ -12,6 +12,7 @@ import numpy as np
 from protocols.errors import InputError
 from protocols.milling_rates import rates
 from protocols.units import closest
+from simulators.fib.solid import Floats
 
 REDEPOSIT = "redeposit"
 """What has been redeposited, whatever it was before: nearly all of it is lithium."""
@@ -40,7 +41,10 @@ class TrueRates:
         """
         if material not in self.of:
             near = closest(material, list(self.of)) or f"; known: {', '.join(self.of)}"
-            raise InputError(f"no milling rate is known for {material!r}{near}")
+            raise InputError(
+                f"no milling rate is known for {material!r}{near}. Use a specimen of other "
+                "materials, or add its rate, with a source, to protocols/milling_rates.py"
+            )
         return self.of[material]
 
 
@@ -91,15 +95,14 @@ def spot(current: float) -> float:
     return float(np.exp(np.interp(math.log(current), *logs)))
 
 
-def recession(current: float, overdose: float) -> float:
-    """Return by how much (m) an edge stands back behind the pattern's at an overdose (times).
+def recession(current: float, overdose: Floats) -> Floats:
+    """Return by how much (m) edges stand back behind the pattern's at overdoses (times).
 
     Where a Gaussian beam's tail has given as much as the cut needed:
     exp(-4 ln2 y²/spot²) overdose = 1.
     """
-    if overdose <= 1.0:
-        return 0.0
-    return spot(current) * math.sqrt(math.log(overdose) / (4 * math.log(2)))
+    tail = np.log(np.maximum(overdose, 1.0)) / (4 * math.log(2))
+    return np.asarray(spot(current) * np.sqrt(tail))
 
 
 def curtain(current: float) -> float:

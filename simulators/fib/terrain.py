@@ -17,6 +17,8 @@ FILM = 50e-9
 """Shallower than this, the free surface with its grains is seen, m."""
 FACING = 5e-9
 """m."""
+WALL = 0.98
+"""Of a column's depth; what is less deep there is a wall."""
 OFFSETS = (*range(1, 12), 13, 15, 17, 20, 23, 26, 30, 34, 38, 44)
 """Distances at which obstacles are looked for, in columns."""
 
@@ -74,64 +76,52 @@ class Terrain:
     """The film around the band, and its light."""
 
     depth: Floats
-    """Of each column's floor (m), shape (x, y); HALF and less in |y| belongs to the band."""
+    """Of each column's floor (m), shape (x, y); |y| < HALF belongs to the band where that is."""
     sky: Floats
     """Open share of each column's sky, same shape."""
     new: Floats
     """Thickness of redeposited metal on each floor, m."""
+    ice: float
+    raster: Raster
+    shades: Shades
+    look: Look
 
-    def seen(
-        self, x: Floats, raster: Raster, shades: Shades, look: Look, ice: float
-    ) -> tuple[Layer, Layer]:
+    def seen(self, x: Floats) -> tuple[Layer, Layer]:
         """Return what is seen before and behind the band at places along x: (len(x), rows)."""
-        index = np.clip(((x + SITE) / COLUMN).astype(int), -1, COLUMNS)
-        outside = (index < 0) | (index >= COLUMNS) | (np.abs(x) > SITE)
-        index = np.clip(index, 0, COLUMNS - 1)
+        index = np.clip(((x + SITE) / COLUMN).astype(int), 0, COLUMNS - 1)
+        outside = np.abs(x) > SITE
         depth = np.where(outside[:, None], 0.0, self.depth[index])
-        in_band = ~outside & (np.abs(x) < BAND_X)
+        begins = np.where(np.abs(x) < BAND_X, HALF, -HALF)
+        ends = np.full(len(x), -np.inf)
         places = column_places()
         near = places > -HALF
         ahead = depth[:, near].copy()
+        in_band = np.abs(x) < BAND_X
         inner = places[near] < HALF  # the band itself is not terrain: no wall where it begins
         ahead[np.ix_(in_band, inner)] = ahead[in_band][:, ~inner][:, :1]
-        before = _course(ahead, places[near], raster, np.where(in_band, HALF, -HALF))
-        behind = _course(depth[:, ~near], places[~near], raster, np.full(len(x), -np.inf))
-        return tuple(  # type: ignore[return-value]
-            self._lit(course, cover, index, outside, raster, shades, look, ice)
-            for course, cover in (before, behind)
-        )
+        before = _course(ahead, places[near], self.raster, begins)
+        behind = _course(depth[:, ~near], places[~near], self.raster, ends)
+        return self._lit(*before, index, outside), self._lit(*behind, index, outside)
 
-    def _lit(
-        self,
-        depth: Floats,
-        cover: Floats,
-        index: Index,
-        outside: Mask,
-        raster: Raster,
-        shades: Shades,
-        look: Look,
-        ice: float,
-    ) -> Layer:
+    def _lit(self, depth: Floats, cover: Floats, index: Index, outside: Mask) -> Layer:
+        """Return the brightness of what is seen `depth` deep in columns along x."""
+        look, raster = self.look, self.raster
         # A wall is lit from the side that it faces: a little towards the viewer.
         y = (raster.v - depth * raster.sin) / raster.cos + FACING
         across = np.clip(((y + SITE) / COLUMN).astype(int), 0, COLUMNS - 1)
         row = index[:, None]
         off = outside[:, None] | (np.abs(y) > SITE)
         down = np.clip(depth / np.maximum(self.depth[row, across], FILM), 0, 1)
-        sky = np.where(off | (depth < FILM), 1.0, 1 - down * (1 - self.sky[row, across]))
-        new = np.where(off, 0.0, self.new[row, across])
-        hidden = 1 - np.exp(-new / look.escape)
-        bright = shades.at(depth) * (1 - hidden) + shades.redeposit * hidden
-        bright = shades.behind_ice(bright, ice, look.escape)
-        wall = (depth > FILM) & (down < 0.98)
+        film = depth < FILM
+        sky = np.where(off | film, 1.0, 1 - down * (1 - self.sky[row, across]))
+        hidden = 1 - np.exp(-np.where(off, 0.0, self.new[row, across]) / look.escape)
+        bright = self.shades.at(depth) * (1 - hidden) + self.shades.redeposit * hidden
+        bright = self.shades.behind_ice(bright, self.ice, look.escape)
+        wall = ~film & (down < WALL)
         bright *= np.where(wall, look.wall * tilted(raster.cos), 1.0)
         bright *= (look.shade + (1 - look.shade) * sky) * cover
-        film = depth < FILM
-        return Layer(
-            (bright * ~film).astype(np.float32),
-            (bright * film).astype(np.float32),
-            cover.astype(np.float32),
-        )
+        plain, grained = np.where(film, 0.0, bright), np.where(film, bright, 0.0)
+        return Layer(*np.stack([plain, grained, cover]).astype(np.float32))
 
 
 def _course(depth: Floats, y: Floats, raster: Raster, until: Floats) -> tuple[Floats, Floats]:

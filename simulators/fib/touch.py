@@ -22,6 +22,8 @@ ROUND = 0.15e-6
 """m: mean gap between a round tip and a flat end that touch; ours, to verify."""
 FAR = 5e-6
 """m: the gap where there is no end."""
+ABOVE = 0.3e-6
+"""m below its top: a tip that is deeper came in through the lamella's end. Ours."""
 POST = 5e-6
 """Half the width of the grid's post, m; copper fills x < 0, z < 0 of the grid's frame."""
 
@@ -101,7 +103,7 @@ def _end(solid: Solid, place: Place, x: float, y: float, z: float) -> Touch | No
     ahead, above = qx - right, qz
     if ahead >= 0:
         return Touch("lamella", math.hypot(ahead, max(0.0, above)))
-    return Touch("lamella", max(ahead, above))
+    return Touch("lamella", ahead if above < -ABOVE else max(ahead, above))
 
 
 def moved(solid: Solid, place: Place) -> tuple[float, float, float]:

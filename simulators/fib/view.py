@@ -20,8 +20,8 @@ from protocols.units import ELEMENTARY_CHARGE
 from simulators.fib.block import Block
 from simulators.fib.bodies import Maker, lamella_cells, mirrored
 from simulators.fib.holding import end_of
-from simulators.fib.needle_view import needle_layer
-from simulators.fib.raster import Floats, Layer, Raster, Reals, empty
+from simulators.fib.needle_view import needle_shown
+from simulators.fib.raster import Floats, Layer, Raster, Reals, Shown, empty
 from simulators.fib.scene import Look, Scene, Shades, shades
 from simulators.fib.solid import BAND_X, COLUMN, HALF, SITE, Solid, column_places
 from simulators.fib.terrain import Terrain, milled, open_sky
@@ -32,6 +32,11 @@ FWHM = 2.3548
 FINE_FIELD = 10e-6
 """In narrower fields a cell is drawn in several columns, m."""
 FINER = 4
+TILTED, STREAKS = 0.3, 5.0
+"""Sine of the angle from which on faces are seen, and how much longer than wide their streaks are:
+curtaining runs down a face; ours."""
+ELSEWHERE = {"site": 0.0, "grid": 17.3e-6, "elsewhere": 9.1e-6}
+"""Where in the grains a place begins, m."""
 ROUGH = 0.35
 """Of the free surface's texture that milled faces and floors have; ours."""
 
@@ -73,21 +78,19 @@ def brightness(
     """Return what is seen without blur and noise, against tungsten, shape (pixels, pixels)."""
     size = settings.field / settings.pixels
     du, dv = scene.shift
-    solid, needle = scene.solid, scene.needle
+    solid = scene.solid if scene.place != "elsewhere" else Solid()
+    needle = scene.needle
     flipped = angle < 0
     if flipped:
         solid, dv = mirrored(solid), -dv
         needle = None if needle is None else (needle[0], -needle[1], needle[2])
     half = settings.field / 2
     raster = Raster(-half - du, -half - dv, size, settings.pixels, abs(angle))
-    drawing = Drawing(
-        scene, solid, raster, look, shades(scene, look, beam, insulators), beam, flipped
-    )
-    seen = drawing.all()
+    colours = shades(scene, look, beam, insulators)
+    shown = Drawing(scene, solid, raster, look, colours, beam, flipped).all()
     if needle is not None:
-        seen = needle_layer(needle, raster, drawing.shades.needle).over(seen)
-    bright = drawing.textured(seen)
-    return bright[::-1] if flipped else bright
+        shown = needle_shown(needle, raster, colours.needle).over(shown)
+    return shown.bright[::-1] if flipped else shown.bright
 
 
 class Drawing:
@@ -108,7 +111,7 @@ class Drawing:
         self.finer = FINER if raster.size * raster.pixels < FINE_FIELD else 1
         self.maker = Maker(
             solid,
-            lamella_cells(scene.solid),
+            lamella_cells(solid),
             shades,
             look,
             scene.in_contact,
@@ -117,33 +120,20 @@ class Drawing:
             self.finer,
         )
 
-    def all(self) -> Layer:
-        """Return everything but the needle, shape (rows, columns)."""
-        solid, place = self.solid, self.scene.place
+    def all(self) -> Shown:
+        """Return everything but the needle."""
+        solid = self.solid
         carried = solid.held in ("needle", "needle and grid")
-        if place == "site":
-            here = solid.held == "bulk"
-            seen = self._site(here)
-            return (
-                self._lamella(solid.moved[0], seen)
-                if carried
-                else (self._bonds(0.0, seen) if here else seen)
-            )
-        if place == "grid":
-            seen = self._block(self.maker.post()).over(self._nothing())
+        if self.scene.place == "grid":
+            seen = self._dressed(self._block(self.maker.post())).over(self._nothing())
             if carried or solid.held == "grid":
-                seen = self._lamella(solid.moved[0] - end_of(solid, -1), seen)
+                return self._lamella(solid.moved[0] - end_of(solid, -1), seen)
             return seen
-        bare = Drawing(
-            replace(self.scene, solid=Solid(), place="site"),
-            Solid(),
-            self.raster,
-            self.look,
-            self.shades,
-            "ion",
-            self.flipped,
-        )
-        return bare.all()
+        here = solid.held == "bulk"
+        seen = self._dressed(self._site(here))
+        if here:
+            return self._bonds(0.0, seen)
+        return self._lamella(solid.moved[0], seen) if carried else seen
 
     def _site(self, lamella_there: bool) -> Layer:
         solid, raster = self.solid, self.raster
@@ -152,8 +142,8 @@ class Drawing:
         sky = open_sky(depth)
         edges = self._site_edges()
         x = (edges[:-1] + edges[1:]) / 2
-        terrain = Terrain(depth, sky, solid.fill)
-        before, behind = terrain.seen(x, raster, self.shades, self.look, solid.ice)
+        terrain = Terrain(depth, sky, solid.fill, solid.ice, raster, self.shades, self.look)
+        before, behind = terrain.seen(x)
         along = np.abs(column_places()) < BAND_X
         centre = np.abs(column_places()) < COLUMN
         beside = np.abs(np.abs(column_places()) - HALF - COLUMN / 2) < COLUMN / 4
@@ -194,14 +184,16 @@ class Drawing:
                 target[inside] = source
         return out
 
-    def _lamella(self, x: float, behind: Layer) -> Layer:
+    def _lamella(self, x: float, behind: Shown) -> Shown:
         if not self.maker.lamella.any():
             return behind
-        return self._bonds(x, self._block(self.maker.apart(x)).over(behind))
+        solid, seen = self.solid, self._block(self.maker.apart(x))
+        v = solid.moved[1] * self.raster.cos - solid.moved[2] * self.raster.sin
+        return self._bonds(x, self._dressed(seen, x, v).over(behind))
 
-    def _bonds(self, x: float, behind: Layer) -> Layer:
+    def _bonds(self, x: float, behind: Shown) -> Shown:
         for bond in self.maker.bonds(x):
-            behind = self._block(bond).over(behind)
+            behind = self._dressed(self._block(bond), x).over(behind)
         return behind
 
     def _block(self, block: Block) -> Layer:
@@ -214,20 +206,29 @@ class Drawing:
         seen = part.seen(self.raster, self.look)
         return seen.spread(self.raster.overlap(part.x))
 
-    def _nothing(self) -> Layer:
+    def _nothing(self) -> Shown:
         shape = (self.raster.pixels, self.raster.pixels)
-        nothing = empty(shape)
-        return replace(nothing, plain=np.full(shape, self.look.void, np.float32))
+        return Shown(np.full(shape, self.look.void, np.float32), np.ones(shape, np.float32))
 
-    def textured(self, seen: Layer) -> Reals:
-        """Return the brightness with grains on the surfaces."""
-        raster = self.raster
-        sign = -1.0 if self.flipped else 1.0
-        place = 0.0 if self.scene.place == "site" else 17.3e-6
-        x, y = raster.u + place, sign * raster.v
-        grains = surface(self.scene.texture, x, y / raster.cos)
-        rough = surface(self.scene.texture + 1, x, y, ROUGH)
-        return np.asarray(seen.film * grains + seen.plain * rough, np.float32)
+    def _dressed(self, seen: Layer, u: float = 0.0, v: float = 0.0) -> Shown:
+        """Return a body with the grains of its surfaces; it was moved by u, v in the image (m)."""
+        rows, columns = _extent(seen.cover.max(axis=1)), _extent(seen.cover.max(axis=0))
+        raster, seed = self.raster, self.scene.texture
+        x = raster.u[columns] - u + ELSEWHERE[self.scene.place]
+        y = (raster.v[rows] - v) * (-1.0 if self.flipped else 1.0)
+        bright = np.zeros_like(seen.cover)
+        if len(x) > 1 and len(y) > 1:
+            part = (rows, columns)
+            streaks = STREAKS if raster.sin > TILTED else 1.0
+            bright[part] = seen.plain[part] * surface(seed + 1, x, y / streaks, ROUGH)
+            bright[part] += seen.film[part] * surface(seed, x, y / raster.cos)
+        return Shown(bright, seen.cover)
+
+
+def _extent(cover: Reals) -> slice:
+    """Return where the first to the last place is that is covered."""
+    found = np.flatnonzero(cover)
+    return slice(int(found[0]), int(found[-1]) + 1) if len(found) else slice(0, 0)
 
 
 def _columns(block: Block, part: slice) -> Block:

@@ -26,7 +26,6 @@ def noisy(
     field: float,
     blur: float,
     seed: int,
-    *,
     beam: BeamName = "ion",
     angle: float = 0.0,
 ) -> BeamPicture:
@@ -48,7 +47,7 @@ class Drawn:
     middle: float = 0.0
     turn: float = 0.0
     curtain: float = 0.0
-    field: float = 4e-6
+    field: float = 3e-6
     counts: float = 400.0
     contrast: float = 1.0
     faces: tuple[float, float] = (0.8, 0.5)
@@ -61,7 +60,7 @@ class Drawn:
     sharp_rim: bool = False
     """The rim is as bright all over twice `rim`, and ends there."""
     blur: float = 12e-9
-    pixels: int = 512
+    pixels: int = 352
     seed: int = 0
 
     def picture(self) -> BeamPicture:

@@ -10,7 +10,7 @@ from drivers.clock import Clock, JumpingClock
 from drivers.cryo import CryoLimits
 from drivers.fib import FibLimits, Milling, NeedlePosition, StagePosition
 from drivers.lab import NoSettings, OpenRequest
-from protocols.fib import BeamImage, CleaningCrossSection, Direction, Rectangle
+from protocols.fib import Array, BeamImage, CleaningCrossSection, Direction, Rectangle
 from simulators.fib.cryostat import SimCryo
 from simulators.fib.microscope import SimFib
 from simulators.fib.settings import SimFibSettings
@@ -96,3 +96,18 @@ def cleaning(
 def up(fib: SimFib, by: float) -> NeedlePosition:
     read = fib.status().needle
     return NeedlePosition(read.x, read.y, read.z + by)
+
+
+def weld() -> Milling:
+    """Return one pit beside the lamella's right end, enough to fill a touching tip's gap."""
+    pit = Array(
+        x=5.4 * UM,
+        y=0.0,
+        count=1,
+        along="x",
+        pitch=0.75 * UM,
+        width=0.5 * UM,
+        height=UM,
+        scan="right_to_left",
+    )
+    return Milling("weld", (pit,), 100e-12, 30e3, charge=3e-9)

@@ -153,6 +153,12 @@ def test_a_lamella_with_holes_or_on_no_grid_is_no_success() -> None:
     assert not score(lost, INTERFACE, KEPT).success(120e-9)
 
 
+def test_a_hole_in_its_middle_leaves_the_rest_on_the_grid() -> None:
+    site = at("final")
+    site.solid.cut[NX // 2 - 2 : NX // 2 + 2, :30] = 1.0
+    assert what_holds(site.solid, INTERFACE, BEARS) == "grid"
+
+
 def test_milled_through_in_the_middle_there_is_no_interface() -> None:
     site = at("final")
     site.do(cleaning(-0.3e-6, 0.9e-6, 200e-9), place="grid")

@@ -8,12 +8,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from protocols.fib import Rectangle
+from drivers.fib import Milling
+from protocols.fib import CleaningCrossSection, Rectangle
 from protocols.milling_rates import rates
 from simulators.draws import generator
 from simulators.fib.account import OUTSIDE
 from simulators.fib.holding import lamella, present, what_holds
-from simulators.fib.solid import HALF, NX, Solid, band_x
+from simulators.fib.solid import DZ, HALF, NX, Solid, band_x
 from simulators.fib.sputter import draw_rates, enhancement, recession, spot
 from tests.simulators.fib.sites import (
     INTERFACE,
@@ -68,12 +69,28 @@ def test_a_deep_trench_mills_slower_than_a_shallow_one() -> None:
     assert depths[3] - depths[2] < 0.9 * (depths[2] - depths[1])
 
 
+def test_what_leans_out_of_a_face_does_not_keep_the_floor_from_going_down() -> None:
+    site = Site(Solid())
+    site.do(trench(6000e-9), slices=100)
+    x = NX // 2
+    before = (site.solid.front[x] >= HALF).argmax()
+    sides = (
+        Rectangle(x=0, y=5.2e-6, width=14e-6, height=8e-6),
+        Rectangle(x=0, y=-5.2e-6, width=14e-6, height=8e-6),
+    )
+    site.do(replace(trench(1500e-9), patterns=sides), slices=20)
+    assert (site.solid.front[x] >= HALF).argmax() > before + 3
+    assert site.solid.front[x, 0] == pytest.approx(1.2e-6, abs=0.15e-6)
+    assert site.solid.front[x, before - 2] == pytest.approx(1.25e-6, abs=0.03e-6)  # not so far down
+
+
 def test_half_the_charge_twice_is_the_whole_charge_once() -> None:
     once, twice = Site(Solid()), Site(Solid())
     once.do(trench(), slices=60)
     twice.do(trench(), slices=120)
     assert np.abs(once.solid.floor - twice.solid.floor).max() < 20e-9
-    assert np.abs(once.solid.front - twice.solid.front).max() < 20e-9
+    apart = np.abs(once.solid.front - twice.solid.front)
+    assert apart.sum(axis=1).max() < 0.2 * 0.75e-6  # of the one cell that is being milled: 20 nm
 
 
 def test_an_interrupted_job_goes_on_where_it_was() -> None:
@@ -108,7 +125,7 @@ def test_a_natural_taper_makes_the_lamella_thicker_below_and_tilting_undoes_it()
 
 def test_a_cut_is_wider_by_the_beams_tail() -> None:
     assert spot(100e-12) == pytest.approx(20e-9)
-    assert recession(100e-12, 1.0) == 0.0
+    assert recession(100e-12, np.array([0.5, 1.0])).max() == 0.0
     little, much = at("thin"), at("thin")
     little.do(cleaning(0.4e-6, 0.4e-6, 40e-9), place="grid")
     much.do(cleaning(0.4e-6, 0.4e-6, 400e-9), place="grid")
@@ -166,6 +183,17 @@ def test_severing_goes_down_from_the_top() -> None:
     assert what_holds(site.solid, INTERFACE) == "needle"
 
 
+def test_an_ion_image_takes_a_little_off_the_top_and_nothing_off_the_faces() -> None:
+    site = at("thin")
+    field = Rectangle(x=6.3e-6, y=0, width=12e-6, height=12e-6)
+    site.do(Milling("thin", (field,), 1e-11, 30e3, 60 * 12e-6**2), place="grid")
+    middle = NX // 2
+    gone = 1 - site.solid.thickness[middle, 0] / site.thickness(1)
+    assert gone == pytest.approx(60 * site.rates["Li"] / DZ, rel=0.1)
+    assert site.solid.front[middle, 0] == at("thin").solid.front[middle, 0]
+    assert site.thickness() == at("thin").thickness()
+
+
 def test_a_pattern_lands_beside_its_place_by_the_offset() -> None:
     here, beside = at("thin"), at("thin")
     job = cleaning(0.4e-6, 0.4e-6, 60e-9)
@@ -188,6 +216,26 @@ def test_what_is_milled_escapes_or_lands_and_the_solid_agrees() -> None:
     gone[-1] -= account.deposited.sum()
     assert np.abs(before - site.inventory - gone).max() < 1e-9 * whole
     assert account.deposited.sum() > 0.001 * whole
+
+
+def test_cleaning_takes_off_the_film_that_the_trench_left() -> None:
+    site = Site(Solid())
+    site.do(trench(10_000e-9), slices=100)
+    left = site.solid.film_front[NX // 2, ROW]
+    assert left > 5e-9
+    pattern = CleaningCrossSection(x=0, y=1.0e-6, width=14e-6, height=0.5e-6, scan="bottom_to_top")
+    site.do(replace(cleaning(0, 1, 300e-9), patterns=(pattern,)))
+    assert site.solid.film_front[NX // 2, ROW] < 0.3 * left
+    assert site.solid.fill.max() > 0.0  # on the trench's floor
+
+
+def test_a_cut_over_the_joint_mills_the_bond() -> None:
+    site = at("release")
+    needle = site.solid.bonds[0]
+    filled, before = needle.filled, site.inventory
+    site.do(sever(x=0.3e-6 + 12e-6, charge=2e-9), place="grid")
+    assert 0.0 < needle.filled < filled
+    assert (before - site.inventory)[-1] == pytest.approx(site.account.milled[-1], rel=1e-6)
 
 
 def test_it_is_the_same_on_the_grid() -> None:

@@ -14,12 +14,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import get_args
 
-from simulators.fib.truth import truth
-
 from acquire.launch import RunEnd, begin_run, resume_run
 from drivers.fib import Purpose
 from drivers.lab import simulated_lab
 from protocols.loader import load_protocol
+from simulators.fib.truth import truth
 from tests.campaigns.boundaries import Counter, in_child
 from tests.campaigns.scan import desk
 

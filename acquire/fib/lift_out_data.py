@@ -78,6 +78,8 @@ class Mill:
     time_s: float
     purpose: str
     patterns: int
+    at: tuple[float, float]
+    """Centre of the first pattern in the ion image: right and down of its middle, m."""
     current: float
     """A."""
     charge: float
@@ -182,6 +184,7 @@ def _mill(done: Done) -> Mill:
         done.time_s,
         str(job["purpose"]),
         len(job["patterns"]),
+        (float(job["patterns"][0]["x"]), float(job["patterns"][0]["y"])),
         float(job["current"]),
         done.result.charge,
         done.result.seconds,

@@ -47,8 +47,8 @@ def _evidence(
         gap=_length(weld.get("gap_m"), settings.gap_max),
         area=_area(weld, settings.area_min),
         tries=str(weld.get("tries", "-")),
-        before=None if pair is None or pair.before is None else drawn(pair.before),
-        after=None if pair is None or pair.after is None else drawn(pair.after),
+        before=None if pair is None or pair.before is None else drawn(pair.before, pair.at),
+        after=None if pair is None or pair.after is None else drawn(pair.after, pair.at),
     )
 
 

@@ -94,8 +94,8 @@ def test_each_weld_stands_with_area_gap_and_whether_it_is_verified(lifted: MadeL
     assert "post back not verified 0.30 µm (at most 0.6) 0.70 ± 0.10 µm² (at least 1.5) 1" in text
     for joint in WELDS:
         name = joint["joint"].replace("_", " ")
-        assert f"{name}, before. ions 10 pA, field 12 µm, seen straight on" in text
-        assert f"{name}, after. ions 10 pA, field 12 µm, seen straight on" in text
+        assert f"{name}, before. part of 6 µm, ions 10 pA, field 12 µm, seen straight on" in text
+        assert f"{name}, after. part of 6 µm, ions 10 pA, field 12 µm, seen straight on" in text
 
 
 def test_a_weld_is_told_before_the_run_has_ended(lifted: MadeLiftOut) -> None:

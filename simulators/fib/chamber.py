@@ -38,7 +38,7 @@ from simulators.fib.motion import (
     triple,
 )
 from simulators.fib.settings import SimFibSettings
-from simulators.fib.solid import Bond, Floats, Held, Solid
+from simulators.fib.solid import Bond, Floats, Held, Solid, band_x
 from simulators.fib.thermal import Cooling, Thermal
 from simulators.fib.touch import POST, depth, ends, touch
 from simulators.specimen import Specimen, load_specimen
@@ -268,6 +268,7 @@ class Chamber:
             return [Event("lamella", t, note="it sticks in its trench, the weld tore")]
         if first:
             carry(solid, self.interface)
+            _trim(solid)
         falls = at(self.faults, LamellaFalls, t) is not None
         if falls or at(self.faults, WeldBreaks, t):
             self.lose()
@@ -300,6 +301,13 @@ class Chamber:
         """Bend the tip by so much, m."""
         x, y, z = self.needle.bent
         self.needle = replace(self.needle, bent=(x, y + 0.6 * by, z + 0.8 * by))
+
+
+def _trim(solid: Solid) -> None:
+    """Leave behind the filaments that stick out of the lamella's ends."""
+    left, right = ends(solid)
+    x = band_x()
+    solid.cut[(x < (left or x[0])) | (x > (right or x[-1]))] = 1.0
 
 
 def _in_post(solid: Solid) -> bool:

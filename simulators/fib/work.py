@@ -35,7 +35,7 @@ from simulators.fib.motion import triple
 from simulators.fib.redeposition import sticking
 from simulators.fib.solid import HALF
 from simulators.fib.sputter import draw_rates
-from simulators.fib.touch import end_thickness, needle_gap
+from simulators.fib.touch import end_thickness, ends, needle_gap
 
 if TYPE_CHECKING:
     from simulators.fib.exposing import Exposure
@@ -83,7 +83,10 @@ class Work:
         tip = chamber.tip(t)
         if chamber.place == "site":
             gap = FAR_GAP if tip is None else needle_gap(solid, tip)
-            begin_weld(solid, "needle", gap, NEEDLE_HEIGHT, NEEDLE_WIDTH)
+            bond = begin_weld(solid, "needle", gap, NEEDLE_HEIGHT, NEEDLE_WIDTH)
+            right = ends(solid)[1]
+            if bond.filled == 0.0 and right is not None:
+                bond.x = right
             if tip is not None and not chamber.welded:
                 chamber.grip = triple(tip - np.asarray(solid.moved))
         elif chamber.place == "grid":

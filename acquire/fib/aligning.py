@@ -76,6 +76,25 @@ def locate(session: Session, picture: BeamPicture) -> None:
     remember(session, picture)
 
 
+def follow_other_face(front: bool, top: float) -> Callable[[Session, BeamPicture], None]:
+    """Return what places a slice off one face by the other one, which it leaves as it is.
+
+    The middle moves while a face is milled back; `v` stays where the middle of the lamella was,
+    whose top was `top` thick (m).
+    """
+    sign = 1 if front else -1
+
+    def place(session: Session, picture: BeamPicture) -> None:
+        strip, at = strip_in(session, picture), session.places
+        if strip.middle.known and strip.top.known:
+            v = strip.middle.value - sign * (strip.top.value - top) / 2
+        else:
+            v = at.v
+        at.v = session.decide("lamella at", v)
+
+    return place
+
+
 def _moved(session: Session, picture: BeamPicture) -> Shifted:
     reference = session.places.reference
     if reference is None or reference.pixel_size != picture.pixel_size:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from acquire.fib.aligning import locate, mill, stand_still, strip_in
+from acquire.fib.aligning import follow_other_face, locate, mill, stand_still, strip_in
 from acquire.fib.charge import charge_for, charge_of_slice
 from acquire.fib.edges import falling_edge
 from acquire.fib.end_points import electrolyte
@@ -17,6 +17,10 @@ from drivers.fib import BeamPicture, seen
 from protocols.fib import BeamImage, CleaningCrossSection, Pattern, Rectangle
 from protocols.lift_out import Cut
 
+OUTSIDE = 0.2e-6
+"""By which a cleaning slice begins outside the face, m: what leans out."""
+LEAST_OFF = 30e-9
+"""Thinnest cleaning slice, m."""
 OPEN = 0.35
 """Most of a slit's length that may look closed while it is through: what lies behind it is not
 quite dark. What is not cut through looks closed all along. Ours, to verify."""
@@ -229,26 +233,19 @@ def under_and_side_open(session: Session) -> bool:
 def clean(session: Session) -> None:
     """Clean both faces down to the lamella's thickness; the electrolyte is seen there."""
     step = session.step
-    settings, lamella = step.clean, step.lamella
-    wanted = lamella.thickness / 2
-    left = session.places.half - wanted
-    width = lamella.length + step.trench.extra
-    if left > 0:
-        for front in (True, False):
-            amount = open_charge(
-                session, settings, width, left, lamella.depth + step.undercut.width
-            )
-            mill(
-                session,
-                "clean",
-                settings,
-                amount,
-                lambda part, parts, front=front: (  # type: ignore[misc]
-                    slice_of(session, front, wanted, left, width, part, parts),
-                ),
-                step.views.wide,
-            )
-        session.places.half = wanted
+    lamella = step.lamella
+    for front, share in ((True, 0.5), (False, 1.0)):
+        strip = session.known(
+            "the lamella's thickness",
+            lambda n: strip_in(session, session.ion(step.views.wide, n)),
+            lambda strip: (strip.middle, strip.top),
+        )
+        top = strip.top.value
+        off = session.decide("slice", share * (top - lamella.thickness))
+        session.places.v = session.decide("lamella at", strip.middle.value)
+        if off > LEAST_OFF:
+            _clean_face(session, front, top, off)
+    session.places.half = lamella.thickness / 2
     picture = stand_still(session, step.views.wide)
     locate(session, picture)
     strip = session.known(
@@ -259,6 +256,23 @@ def clean(session: Session) -> None:
     session.places.half = session.decide("half thickness", strip.top.value / 2)
     session.found["cleaned_thickness_m"] = strip.top.value
     electrolyte(session, front_face(session, joint_view(session), CAREFULLY))
+
+
+def _clean_face(session: Session, front: bool, top: float, off: float) -> None:
+    """Take `off` (m) off one face of a lamella whose top is `top` thick (m)."""
+    step = session.step
+    settings = step.clean
+    width, thick = step.lamella.length + step.trench.extra, off + OUTSIDE
+    deep = step.lamella.depth + step.undercut.width
+    mill(
+        session,
+        "clean",
+        settings,
+        open_charge(session, settings, width, thick, deep),
+        lambda part, parts: (slice_of(session, front, top / 2 - off, thick, width, part, parts),),
+        step.views.wide,
+        follow_other_face(front, top),
+    )
 
 
 def slice_of(

@@ -58,9 +58,9 @@ class Session:
     temperatures: list[dict[str, float]] = field(default_factory=list)
     found: dict[str, Any] = field(default_factory=dict)
     """What the result says beside these, by key."""
-    misplaced: dict[bool, float] = field(default_factory=dict)
-    """How much too far out slices on the front (True) and back face end where nothing is done
-    about it, m; learned from each slice."""
+    misplaced: dict[tuple[str, bool], float] = field(default_factory=dict)
+    """How much too far out slices of a purpose end on the front (True) or back face where nothing
+    is done about it, m; learned from each slice."""
     doubts: list[str] = field(default_factory=list)
     """Why success is not claimed, each in words."""
 

@@ -143,7 +143,7 @@ class _Minimum:
     chi2: float
     """Mean over the profile."""
     cost: float
-    """What was minimised, in chi² per what the profile shows of noise."""
+    """What was minimised, chi² with priors; of those kept, above the best one's."""
 
 
 @dataclass(frozen=True)
@@ -181,7 +181,21 @@ def _fits(profile: _Profile, band: Band, share: float) -> list[_Minimum]:
     for lean, edge in STARTS:
         width = max(band.bottom - band.top - lean, 20e-9)
         middle = (band.top + band.bottom) / 2
-        start = [middle, width, lean, lean, 20e-9, *dark, bright, 0.8, 0.5, edge, 25e-9, 12e-9]
+        start = [
+            middle,
+            width,
+            lean,
+            lean,
+            20e-9,
+            *dark,
+            bright,
+            0.75,
+            0.45,
+            0.45,
+            edge,
+            25e-9,
+            12e-9,
+        ]
         found = least_squares(
             problem.off,
             np.clip(start, 1.001 * model.LOW + 1e-12, model.HIGH) / scale,
@@ -192,11 +206,15 @@ def _fits(profile: _Profile, band: Band, share: float) -> list[_Minimum]:
             ftol=1e-6,
         )
         chi2 = float((found.fun[: len(profile.w)] ** 2).mean())
-        worse = max(1.0, chi2)
-        covariance = np.linalg.pinv(found.jac.T @ found.jac) * np.outer(scale, scale) * worse
-        minima.append(_Minimum(found.x * scale, covariance, chi2, 2 * found.cost / worse))
-    minima.sort(key=lambda each: each.cost)
-    return [each for each in minima if each.cost <= minima[0].cost + ALSO]
+        covariance = np.linalg.pinv(found.jac.T @ found.jac) * np.outer(scale, scale)
+        minima.append(_Minimum(found.x * scale, covariance, chi2, 2 * found.cost))
+    best = min(minima, key=lambda each: each.cost)
+    worse = max(1.0, best.chi2)
+    minima = [
+        replace(each, cost=(each.cost - best.cost) / worse, covariance=each.covariance * worse)
+        for each in minima
+    ]
+    return sorted((each for each in minima if each.cost <= ALSO), key=lambda each: each.cost)
 
 
 def _turn(x: Floats, data: _Data) -> float:
@@ -235,7 +253,7 @@ def _result(found: list[_Minimum], data: _Data) -> StripFit:
     """Return the mean over the minima by how likely each is; their spread widens the errors."""
     x = found[0].x
     cos = math.cos(math.atan(data.slope))
-    likely = np.array([math.exp((found[0].cost - each.cost) / 2) for each in found])
+    likely = np.array([math.exp(-each.cost / 2) for each in found])
     likely /= likely.sum()
     widths, _, own, _ = _pieces(x, data)
 

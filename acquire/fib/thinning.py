@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from acquire.fib.aligning import mill, stand_still, strip_in
-from acquire.fib.cutting import joint_view, open_charge
+from acquire.fib.aligning import follow_other_face, mill, stand_still, strip_in
+from acquire.fib.cutting import joint_view, open_charge, slice_of
 from acquire.fib.end_points import interval, raise_flag
 from acquire.fib.measured import Measured
 from acquire.fib.result import species
@@ -19,6 +19,8 @@ AT_ONCE = 0.6
 """Share of what is left to remove, from both faces together, that one slice takes at most."""
 LEARNING = 0.6
 """Share of a slice's seen error by which the next ones on that face are placed anew."""
+MISSED = 0.8
+"""Share of a slice that must be missing for it to have missed the face."""
 LEARNED_MOST = 0.15e-6
 """Most that is learned from one slice, m."""
 LEAST = 8e-9
@@ -48,13 +50,6 @@ def measure(session: Session) -> Strip:
     return strip
 
 
-def _place(session: Session, picture: BeamPicture) -> None:
-    """Take note of where the strip is, from an image of its own: nearer than the one before."""
-    strip = strip_in(session, session.ion(thin_view(session)))
-    at = session.places
-    at.v = session.decide("lamella at", strip.middle.value if strip.middle.known else at.v)
-
-
 # -- slices ---------------------------------------------------------------------------------------
 
 
@@ -70,55 +65,76 @@ def tilt_to(session: Session, front: bool | None, over_tilt: float) -> None:
 def slice_off(
     session: Session, purpose: Purpose, settings: Thin | Polish, front: bool, thick: float
 ) -> Strip:
-    """Take `thick` (m) off one face, tilted towards it; measure, and learn where it ended."""
-    step, at = session.step, session.places
+    """Take `thick` (m) off one face, tilted towards it; measure along both, and learn.
+
+    Tilted, one face hides itself and the other shows all of its slope: thickness is measured at the
+    milling tilt only. The top's edges, by which the slice is placed, are seen at either.
+    """
+    step = session.step
+    before = measure(session)
     tilt_to(session, front, settings.over_tilt)
-    sign, before = (1 if front else -1), measure(session).at_interface.value
-    learned = session.misplaced.get(front, 0.0)
-    inner = before / 2 - thick - learned
+    sign, learned = (1 if front else -1), _learned(session, purpose, front)
     height = thick + OUTSIDE
     charge = open_charge(session, settings, step.lamella.kept, height, step.lamella.depth)
 
     def pattern(part: int, parts: int) -> tuple[CleaningCrossSection, ...]:
-        each = height / parts
-        middle = inner + height - (part + 0.5) * each
-        return (
-            CleaningCrossSection(
-                x=at.u,
-                y=at.v + sign * middle,
-                width=step.lamella.kept,
-                height=each,
-                scan="bottom_to_top" if front else "top_to_bottom",
-            ),
-        )
+        face = before.at_interface.value / 2 - thick - learned
+        kept = step.lamella.kept
+        return (slice_of(session, front, face, height, kept, part, parts),)
 
-    view, aside = thin_view(session), -sign * learned
-    mill(session, purpose, settings, charge, pattern, view, _place, aside)
-    strip = measure(session)
-    error = before - thick - strip.at_interface.value
-    error = max(-LEARNED_MOST, min(LEARNED_MOST, error))
-    session.misplaced[front] = session.decide("misplaced", learned - LEARNING * error)
-    return strip
+    follow = follow_other_face(front, before.top.value)
+
+    def place(session: Session, picture: BeamPicture) -> None:
+        follow(session, session.ion(thin_view(session)))
+
+    aside = -sign * (learned + thick / 2)  # the middle of what is left, as the slice lands
+    mill(session, purpose, settings, charge, pattern, joint_view(session), place, aside)
+    tilt_to(session, None, 0.0)
+    after = measure(session)
+    session.misplaced[purpose, front] = session.decide(
+        "misplaced", learned + _lesson(before.at_interface.value, thick, after.at_interface.value)
+    )
+    return after
+
+
+def _lesson(before: float, wanted: float, after: float) -> float:
+    """Return by how much further in the next slice of that face is to be placed, m.
+
+    A slice that took next to nothing has missed the face by at least what it was to take.
+    """
+    missed = wanted - (before - after)
+    share = 1.0 if missed > MISSED * wanted else LEARNING
+    return share * max(-LEARNED_MOST, min(LEARNED_MOST, missed))
+
+
+def _learned(session: Session, purpose: Purpose, front: bool) -> float:
+    """Return how much too far out a slice on this face ends, as far as it is known.
+
+    Two things add up: what the tilt makes of the top's edges, on both faces alike, known from any
+    current; and where this current lands, as much outwards on one face as inwards on the other.
+    """
+    known = session.misplaced
+    if (purpose, front) in known:
+        return known[purpose, front]
+    alike = 0.0
+    if ("thin", True) in known and ("thin", False) in known:
+        alike = (known["thin", True] + known["thin", False]) / 2
+    other = known.get((purpose, not front))
+    return alike if other is None else 2 * alike - other
 
 
 def thin(session: Session) -> None:
     """Thin the kept zone in rounds, from both faces alternately."""
     settings = session.step.thin
-    strip = measure(session)
-    front = True
+    strip, front = measure(session), True
     for number, wanted in enumerate(settings.to):
-        for _ in range(2 * settings.tries):
+        for turn in range(2 * settings.tries):
             left = strip.at_interface.value - wanted
             if session.decide("thin enough", left <= THIN_ENOUGH * wanted):
                 break
-            strip = slice_off(session, "thin", settings, front, max(left / 2, LEAST))
-            strip = slice_off(
-                session,
-                "thin",
-                settings,
-                front := not front,
-                max(strip.at_interface.value - wanted, LEAST),
-            )
+            off = left / 2 if turn == 0 else left
+            strip = slice_off(session, "thin", settings, front, max(off, LEAST))
+            front = not front
             stop_if_too_thin(session, strip.at_interface)
         session.run.progress(number + 1, len(settings.to), "thinning")
 
@@ -133,12 +149,8 @@ def polish(session: Session) -> None:
         keep(session, strip.at_interface)
         stop_if_too_thin(session, strip.at_interface)
         if session.decide("thin enough", is_reached(session, strip.at_interface)):
-            tilt_to(session, None, 0.0)
-            strip = measure(session)
-            keep(session, strip.at_interface)
-            if session.decide("thin enough", is_reached(session, strip.at_interface)):
-                reached(session, strip.at_interface)
-                return
+            reached(session, strip.at_interface)
+            return
         left = strip.at_interface.value - target.thickness
         off = session.decide("slice", max(min(settings.slice, left * AT_ONCE), LEAST))
         strip = slice_off(session, "polish", settings, front, off)

@@ -36,7 +36,11 @@ def begin(chamber: Chamber) -> None:
     index = STAGES.index(settings.prepared)
     here = settings.grid if index >= _AT_GRID else settings.site
     tilt = settings.column_angle
-    chamber.stage = replace(chamber.stage, read=StagePosition(here.x, here.y, here.z, here.r, tilt))
+    chamber.stage = replace(
+        chamber.stage,
+        read=StagePosition(here.x, here.y, here.z, here.r, tilt),
+        framed=index > STAGES.index("trench"),
+    )
     if _IN <= index < _OUT:
         chamber.needle = chamber.motion.inserted(0.0)
     if _TOUCHING <= index < _OUT:

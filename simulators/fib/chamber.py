@@ -11,8 +11,10 @@ import numpy as np
 from pydantic import TypeAdapter
 
 from drivers.fib import Geometry, StagePosition
+from simulators.draws import generator
 from simulators.fib.beams import Pointing, pressure
 from simulators.fib.beginning import begin
+from simulators.fib.bonds import BEARS, BEARS_SCATTER
 from simulators.fib.faults import (
     ContactMissed,
     LamellaFalls,
@@ -22,7 +24,7 @@ from simulators.fib.faults import (
     at,
 )
 from simulators.fib.fib_world import Event, FibWorld
-from simulators.fib.holding import carried_end, carry
+from simulators.fib.holding import carried_end, carry, what_holds
 from simulators.fib.material_stack import Stack
 from simulators.fib.motion import (
     NEEDLE,
@@ -36,15 +38,17 @@ from simulators.fib.motion import (
     triple,
 )
 from simulators.fib.settings import SimFibSettings
-from simulators.fib.solid import Bond, Floats, Held, Solid
+from simulators.fib.solid import Bond, Floats, Held, Solid, band_x
 from simulators.fib.thermal import Cooling, Thermal
-from simulators.fib.touch import ends, touch
+from simulators.fib.touch import POST, depth, ends, touch
 from simulators.specimen import Specimen, load_specimen
 
 TOUCHES = 30e-9
 """m: nearer than that is contact; ours."""
 PUSHED = 0.6e-6
 """m by which the tip gives way before it bends or breaks what it pushes; ours."""
+SNAPS = 0.2e-6
+"""m of thickness that a pull breaks although a weld holds: a filament of one row of cells; ours."""
 CLINGS = 0.02e-12
 """m² of bridged area that tear when the needle goes; ours."""
 TEARS = 0.3e-6
@@ -71,6 +75,9 @@ class Chamber:
         self.interface = self.specimen.upper_face(settings.interface)
         """Depth of the interface that the lamella is for, m."""
         self.stack = Stack(self.specimen)
+        scatter = float(generator(world.seed, "fib", "bears").standard_normal())
+        self.bears = BEARS * max(0.4, 1 + BEARS_SCATTER * scatter)
+        """Bridged area that holds the lamella when it is pulled, m²."""
         self.geometry = Geometry(settings.column_angle)
         self.motion = Motion(world.seed, settings)
         self.pointing = Pointing(settings, world.seed)
@@ -156,8 +163,10 @@ class Chamber:
 
     def begin_frame(self, t: float) -> None:
         """Let the frame of an untouched film begin where it is first milled: it has no marks."""
+        if self.stage.framed:
+            return
         origin = np.asarray(self.stage.origin) + self.displaced(t)
-        self.stage = replace(self.stage, origin=triple(origin))
+        self.stage = replace(self.stage, origin=triple(origin), framed=True)
 
     def live(self) -> None:
         """Let what happens by itself happen: a move that goes on, ice, a drifting needle."""
@@ -223,6 +232,10 @@ class Chamber:
         pulled = math.dist(self._beside(tip), solid.moved)
         if pulled < TEARS:
             return []
+        before = solid.held
+        if self._snap():
+            note = f"held by {before}, pulled off thin bridges, now by {solid.held}"
+            return [Event("lamella", t, note=note)]
         self.let_go()
         return [
             self.unsafe(
@@ -230,6 +243,20 @@ class Chamber:
             ),
             Event("lamella", t, note="the needle's weld tore"),
         ]
+
+    def _snap(self) -> bool:
+        """Break what is too thin to hold against the needle's weld; False if that tears first."""
+        solid = self.solid
+        thin = (solid.thickness > 0) & (solid.thickness < SNAPS)
+        trial = replace(solid, cut=np.where(thin, 1.0, solid.cut))
+        held = what_holds(trial, self.interface, self.bears)
+        if held not in ("needle", "grid") or held == solid.held:
+            return False
+        solid.cut[thin] = 1.0
+        solid.held = held
+        if held == "grid":
+            self.let_go()
+        return True
 
     def _lift(self, t: float) -> list[Event]:
         """Carry the lamella, unless it sticks, falls or turns."""
@@ -241,6 +268,7 @@ class Chamber:
             return [Event("lamella", t, note="it sticks in its trench, the weld tore")]
         if first:
             carry(solid, self.interface)
+            _trim(solid)
         falls = at(self.faults, LamellaFalls, t) is not None
         if falls or at(self.faults, WeldBreaks, t):
             self.lose()
@@ -251,7 +279,7 @@ class Chamber:
             solid.rolled = turned.by
             events.append(Event("lamella", t, note="turned on the needle"))
         self._follow(t)
-        if self.place == "grid" and solid.moved[0] < -PUSHED and solid.moved[2] < 0:
+        if self.place == "grid" and _in_post(solid):
             self.lose()
             events += [
                 self.unsafe("lamella pushed into the post"),
@@ -273,6 +301,19 @@ class Chamber:
         """Bend the tip by so much, m."""
         x, y, z = self.needle.bent
         self.needle = replace(self.needle, bent=(x, y + 0.6 * by, z + 0.8 * by))
+
+
+def _trim(solid: Solid) -> None:
+    """Leave behind the filaments that stick out of the lamella's ends."""
+    left, right = ends(solid)
+    x = band_x()
+    solid.cut[(x < (left or x[0])) | (x > (right or x[-1]))] = 1.0
+
+
+def _in_post(solid: Solid) -> bool:
+    """True if the lamella's left end has been pushed into the post."""
+    x, y, z = solid.moved
+    return x < -PUSHED and abs(y) < POST and z < depth(solid)
 
 
 def solid_in(arrays: Mapping[str, Floats], state: Mapping[str, Any]) -> Solid:

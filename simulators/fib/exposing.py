@@ -7,11 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from dataclasses import dataclass
-from typing import Literal
 
 from pydantic import TypeAdapter
 
-from drivers.clock import JumpingClock, ScaledClock
 from drivers.errors import InstrumentFaultError
 from drivers.fib import BeamName, Milling
 from protocols.fib import BeamImage
@@ -24,10 +22,6 @@ from simulators.fib.work import Work
 PROCESS_GONE = "process gone, ended by its own timer"
 LINK_GONE = "link gone, ended by its own timer"
 OPENED = "process gone, blanked when the instrument was opened again"
-WALL = 0.5
-"""Wall seconds between two yields on a clock that does not jump."""
-PARTS, SHORTEST = 30, 1.0
-"""Slices of an exposure on a clock that jumps, and the shortest of them, s."""
 
 
 @dataclass
@@ -35,7 +29,6 @@ class Exposure:
     """An exposure under way."""
 
     number: int
-    of: Literal["image", "patterns"]
     beam: BeamName
     current: float
     """As chosen, A."""
@@ -81,13 +74,6 @@ class Exposures:
             self.running.left_alone = OPENED
             self.end()
 
-    def longest(self, seconds: float) -> float:
-        """Return the longest slice (s) of an exposure of so many seconds."""
-        clock = self._world.clock
-        if isinstance(clock, JumpingClock):
-            return max(seconds / PARTS, SHORTEST)
-        return WALL * (clock.factor if isinstance(clock, ScaledClock) else 1.0)
-
     def on(self, exposure: Exposure) -> None:
         """Unblank the beam."""
         self.end()
@@ -106,7 +92,7 @@ class Exposures:
         The beam is blanked on every way out, unless the link is down.
         """
         self.on(exposure)
-        longest = self.longest(exposure.seconds)
+        longest = self._world.longest(exposure.seconds)
         while exposure.done < exposure.seconds - 2e-6:
             now = exposure.begin + exposure.done
             change = next_change(self._chamber.faults, now + 1e-6)

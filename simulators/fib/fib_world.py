@@ -15,9 +15,13 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from drivers.clock import Clock
+from drivers.clock import Clock, JumpingClock, ScaledClock
 from simulators.world import World
 
+WALL = 0.5
+"""Wall seconds between two yields on a clock that does not jump."""
+PARTS, SHORTEST = 30, 1.0
+"""Slices of an action on a clock that jumps, and the shortest of them, s."""
 _TABLES = """
 CREATE TABLE IF NOT EXISTS events (
     id INTEGER PRIMARY KEY, number INTEGER NOT NULL, kind TEXT NOT NULL, of TEXT NOT NULL,
@@ -84,10 +88,11 @@ class FibWorld(World):
         """C that have ever left each column unblanked; only grow."""
         self._kept = read_arrays(self._db)
 
-    @property
-    def clock(self) -> Clock:
-        """The lab's clock."""
-        return self._clock
+    def longest(self, seconds: float) -> float:
+        """Return the longest slice (s) of something that takes so many seconds."""
+        if isinstance(self._clock, JumpingClock):
+            return max(seconds / PARTS, SHORTEST)
+        return WALL * (self._clock.factor if isinstance(self._clock, ScaledClock) else 1.0)
 
     @contextmanager
     def at_once(self) -> Iterator[None]:

@@ -80,7 +80,7 @@ class SimFib(Fib):
         self._beams = Exposures(self.chamber, Work(self.chamber))
         self._pictures = Pictures(self.chamber)
         self._moves = Moves(self.chamber, self.answer)
-        self._gis = False
+        self._gis: bool = bool(self.world.get("gis"))
         self._hung = False
         self._closed = False
 
@@ -201,7 +201,7 @@ class SimFib(Fib):
         return self._image(settings, "electron")
 
     def _image(self, settings: BeamImage, beam: BeamName) -> Generator[None, None, BeamPicture]:
-        exposure = self._exposure("image", beam, settings.current, settings.duration)
+        exposure = self._exposure(beam, settings.current, settings.duration)
         exposure = replace(exposure, image=settings)
         self._get_ready()
         with closing(self._beams.through(exposure)) as parts:
@@ -223,7 +223,7 @@ class SimFib(Fib):
     def _mill(self, job: Milling) -> Generator[MilledSlice, None, Milled]:
         self._get_ready()
         self._check_patterning(job)
-        exposure = replace(self._exposure("patterns", "ion", job.current, job.duration), job=job)
+        exposure = replace(self._exposure("ion", job.current, job.duration), job=job)
         with closing(self._beams.through(exposure)) as parts:
             try:
                 for seconds, charge in parts:
@@ -260,7 +260,7 @@ class SimFib(Fib):
         self._hung = True
         until = self.world.now() + GIVES_UP
         while self.world.now() < until:
-            self.world.wait_until(min(until, self.world.now() + self._beams.longest(GIVES_UP)))
+            self.world.wait_until(min(until, self.world.now() + self.world.longest(GIVES_UP)))
             self.answer()
             yield MilledSlice(0.0, 0.0)
         raise InstrumentFaultError(
@@ -268,10 +268,8 @@ class SimFib(Fib):
             "patterning console and look at the specimen before going on"
         )
 
-    def _exposure(self, of: str, beam: BeamName, current: float, seconds: float) -> Exposure:
-        tilt = self.chamber.stage.read.t
-        kind = "image" if of == "image" else "patterns"
-        return Exposure(0, kind, beam, current, 0.0, seconds, tilt)  # type: ignore[arg-type]
+    def _exposure(self, beam: BeamName, current: float, seconds: float) -> Exposure:
+        return Exposure(0, beam, current, 0.0, seconds, self.chamber.stage.read.t)
 
     def _get_ready(self) -> None:
         self.answer()
@@ -313,18 +311,22 @@ class SimFib(Fib):
             events.append(self.chamber.unsafe("gas injector over a cold specimen"))
         if self.chamber.needle.inserted:
             events.append(self.chamber.unsafe("gas injector beside the needle"))
-        self._gis = True
-        self.chamber.save(*events)
+        self._put_gis(True, events)
 
     def retract_gis(self) -> None:
         """Retract the gas injector."""
         t = self.answer()
-        self._gis = False
+        self._put_gis(False, [Event("gas", t, note="retracted")])
         if at(self._faults, GisStuck, t):
             raise ReadbackError(
                 "fib: the gas injector was retracted, but reads inserted; free it by hand"
             )
-        self.chamber.save(Event("gas", t, note="retracted"))
+
+    def _put_gis(self, inserted: bool, events: list[Event]) -> None:
+        self._gis = inserted
+        with self.world.at_once():
+            self.world.put("gis", inserted)
+            self.chamber.save(*events)
 
 
 def _reading(lost: str, name: str, value: float) -> float:

@@ -70,6 +70,8 @@ class Stage:
     """Where it will be then; None while it stands."""
     origin: Triple = (0.0, 0.0, 0.0)
     """Displacement at which the untouched site was first milled: there its frame begins."""
+    framed: bool = False
+    """True if it has been milled."""
 
 
 @dataclass(frozen=True)

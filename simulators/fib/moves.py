@@ -14,10 +14,6 @@ from simulators.fib.faults import MoveEarly, SilentClamp, StageStall, at
 from simulators.fib.fib_world import Event
 from simulators.fib.motion import STAGE_SETTLES, STAGE_SPEED, TILT_SPEED, Needle
 
-SLICE = 0.5
-"""s between two yields of a move at most."""
-MOST_SLICES = 40
-"""Of one move on its way."""
 NEEDLE_SPEED, NEEDLE_SETTLES = 20e-6, 0.5
 """m/s and s; ours."""
 NEEDLE_LOOKS = 0.1e-6
@@ -52,7 +48,7 @@ class Moves:
         until = round(self._world.now() + seconds + late, 6)
         chamber.stage = replace(chamber.stage, set_out=begin, pending=goal, moving_until=until)
         chamber.save()
-        slices = max(1, min(MOST_SLICES, math.ceil(seconds / SLICE)))
+        slices = self._slices(seconds)
         try:
             for index in range(1, slices + 1):
                 self._world.wait_until(self._world.now() + seconds / slices)
@@ -155,7 +151,7 @@ class Moves:
         begin = self._chamber.needle.read
         way = begin.to(to)
         seconds = way / NEEDLE_SPEED
-        slices = max(1, min(MOST_SLICES, math.ceil(seconds / SLICE)))
+        slices = self._slices(seconds)
         with self._needle_moves():
             for index in range(1, slices + 1):
                 self._world.wait_until(self._world.now() + seconds / slices)
@@ -199,8 +195,11 @@ class Moves:
         finally:
             self.needle_moving = False
 
+    def _slices(self, seconds: float) -> int:
+        return max(1, math.ceil(seconds / self._world.longest(seconds) - 1e-9))
+
     def _wait(self, seconds: float) -> Generator[None, None, None]:
-        slices = math.ceil(seconds / SLICE) if seconds <= 2 else math.ceil(seconds / 5)
+        slices = self._slices(seconds)
         for _ in range(slices):
             self._world.wait_until(self._world.now() + seconds / slices)
             self._answer()

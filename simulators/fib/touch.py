@@ -16,6 +16,8 @@ THERE = 1e-9
 """m: a cell thinner than that is not there."""
 TOP = 10
 """Rows below the surface in which an end of the lamella is looked for."""
+FILAMENTS = 0.3
+"""Share of those rows of which fewer are no end, but filaments that a cut has left; ours."""
 REACH = 0.3e-6
 """m beside the end's outline within which the tip still meets it; a tip is no point. Ours."""
 ROUND = 0.15e-6
@@ -39,7 +41,7 @@ class Touch:
 
 def ends(solid: Solid) -> tuple[float | None, float | None]:
     """Return x of the lamella's left and right end in its frame, m; None where it is not cut."""
-    there = np.asarray((solid.thickness[:, :TOP] > THERE).any(axis=1))
+    there = np.asarray((solid.thickness[:, :TOP] > THERE).mean(axis=1) > FILAMENTS)
     middle = NX // 2
     gone_left = np.flatnonzero(~there[:middle])
     gone_right = np.flatnonzero(~there[middle:])

@@ -13,8 +13,6 @@ from protocols.fib import BeamImage, Rectangle
 from simulators.draws import generator
 from simulators.fib.account import Account, open_account
 from simulators.fib.bonds import (
-    BEARS,
-    BEARS_SCATTER,
     NEEDLE_HEIGHT,
     NEEDLE_WIDTH,
     POST_HEIGHT,
@@ -35,9 +33,9 @@ from simulators.fib.holding import what_holds
 from simulators.fib.milling import Mill
 from simulators.fib.motion import triple
 from simulators.fib.redeposition import sticking
-from simulators.fib.solid import HALF, Solid
+from simulators.fib.solid import HALF
 from simulators.fib.sputter import draw_rates
-from simulators.fib.touch import end_thickness, needle_gap
+from simulators.fib.touch import end_thickness, ends, needle_gap
 
 if TYPE_CHECKING:
     from simulators.fib.exposing import Exposure
@@ -57,8 +55,6 @@ class Work:
         self.rates = draw_rates(settings.ion_species, generator(seed, "fib", "rates"))
         self.account = _account(chamber)
         self._mills = {times: self._mill(times) for times in (1.0,)}
-        scatter = generator(seed, "fib", "bears").standard_normal()
-        self._bears = BEARS * max(0.4, 1 + BEARS_SCATTER * float(scatter))
 
     def _mill(self, curtains: float) -> Mill:
         chamber = self._chamber
@@ -75,7 +71,7 @@ class Work:
         """Take note of where things are when an exposure begins; return what is unsafe of it."""
         chamber, t = self._chamber, exposure.begin
         job = exposure.job
-        if job is not None and chamber.place == "site" and _untouched(chamber.solid):
+        if job is not None and chamber.place == "site":
             chamber.begin_frame(t)
         found = [chamber.unsafe(what) for what in dangers(chamber, exposure)]
         if job is not None and job.purpose == "weld":
@@ -87,7 +83,10 @@ class Work:
         tip = chamber.tip(t)
         if chamber.place == "site":
             gap = FAR_GAP if tip is None else needle_gap(solid, tip)
-            begin_weld(solid, "needle", gap, NEEDLE_HEIGHT, NEEDLE_WIDTH)
+            bond = begin_weld(solid, "needle", gap, NEEDLE_HEIGHT, NEEDLE_WIDTH)
+            right = ends(solid)[1]
+            if bond.filled == 0.0 and right is not None:
+                bond.x = right
             if tip is not None and not chamber.welded:
                 chamber.grip = triple(tip - np.asarray(solid.moved))
         elif chamber.place == "grid":
@@ -164,7 +163,7 @@ class Work:
         before = solid.held
         if before == "lost":
             return []
-        solid.held = what_holds(solid, chamber.interface, self._bears)
+        solid.held = what_holds(solid, chamber.interface, chamber.bears)
         if solid.held == before:
             return []
         if before == "bulk" and solid.held == "needle" and at(chamber.faults, WeldBreaks, t):
@@ -190,8 +189,3 @@ def _image_job(image: BeamImage | None, current: float) -> Milling:
     assert image is not None
     field = Rectangle(x=0.0, y=0.0, width=image.field, height=image.field)
     return Milling("polish", (field,), current, 30e3, image.charge)
-
-
-def _untouched(solid: Solid) -> bool:
-    uncut = bool((solid.front == HALF).all() and not solid.cut.any())
-    return uncut and not solid.floor.any() and solid.held == "bulk"

@@ -15,6 +15,7 @@ import pytest
 from drivers.clock import JumpingClock
 from drivers.errors import InputError, LimitError, ReadbackError
 from drivers.fib import MilledSlice
+from simulators.fib.solid import band_x
 from simulators.fib.truth import truth
 from tests.simulators.fib.fibs import (
     GRID,
@@ -255,3 +256,14 @@ def test_the_cold_stage_and_the_microscope_share_time_and_world(tmp_path: Path) 
 def test_a_setpoint_that_the_stage_cannot_reach_is_refused(setpoint: float) -> None:
     with pytest.raises(LimitError, match="choose a setpoint"):
         open_cryo(open_fib()).cool(setpoint)
+
+
+def test_a_filament_that_is_left_of_the_bridge_snaps_when_the_lamella_is_pulled() -> None:
+    fib = open_fib(**STILL, prepared="lift")
+    solid = fib.chamber.solid
+    solid.held = "bulk"
+    left = band_x() < -6 * UM
+    solid.cut[left, 15] = np.where(solid.cut[left, 15] == 1, 1 - 0.1 / 1.5, solid.cut[left, 15])
+    run_through(fib.move_needle(up(fib, UM), UM))
+    assert solid.held == "needle"
+    assert solid.moved[2] == pytest.approx(UM, abs=1e-9)

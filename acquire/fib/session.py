@@ -36,8 +36,6 @@ class Places:
     """The ion image at this tilt in which the lamella was at `reference_u`, `reference_v`."""
     reference_u: float = 0.0
     reference_v: float = 0.0
-    backed_off: bool = False
-    """The tip has gone back a little from where it touched."""
     half: float = 0.0
     """Half of the lamella's thickness as it stands."""
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 from acquire.fib.aligning import locate, stand_still
 from acquire.fib.contact import ContactWatch
-from acquire.fib.cutting import joint_view
+from acquire.fib.cutting import in_electrons, joint_view
 from acquire.fib.edges import falling_edge
 from acquire.fib.end_points import raise_flag
 from acquire.fib.height import Place, place_from
@@ -14,7 +15,6 @@ from acquire.fib.joining import Joint, OpenJoint, cut_through, weld_joint
 from acquire.fib.measured import Measured
 from acquire.fib.needle import needle_tip
 from acquire.fib.session import Session
-from acquire.fib.shift import shift_between
 from drivers.fib import BeamPicture, NeedlePosition
 from protocols.fib import Array, BeamImage
 
@@ -40,6 +40,8 @@ BESIDE_JOINT = 0.1e-6
 """Between the lamella's end and the rectangles of the weld, m."""
 LOOKED_AT = 2e-6
 """Longest step of the lift after which the lamella is looked for, m."""
+EDGE_REACH = 0.8e-6
+"""How far from where it is expected the top edge of the rising lamella is looked for, m."""
 SLOW_BELOW = 2e-6
 """Height of the tip below which it is raised in near steps, m."""
 TIP, CORE = 0.3e-6, 0.9
@@ -230,12 +232,15 @@ def sever(session: Session) -> None:
 def lift(session: Session) -> None:
     """Raise the needle a little, see that the lamella comes with it, then raise it away."""
     step, run = session.step, session.run
+    raised = 0.0
     for number, height in enumerate(step.lift.steps):
         before = face_picture(session)
         _up(session, height)
         if height > LOOKED_AT:
             continue
-        comes = session.decide("comes with the needle", _came(session, before, height))
+        came = _came(session, before, face_picture(session), raised, height)
+        raised += height
+        comes = session.decide("comes with the needle", came)
         if not comes:
             for fact in ("needle weld", "cut free", "lamella on needle"):
                 run.verified(fact, False)
@@ -267,9 +272,27 @@ def _up(session: Session, height: float) -> None:
         session.needle_by(z=height - slow, step=25e-6)
 
 
-def _came(session: Session, before: BeamPicture, height: float) -> bool:
-    """True if the electron image shows the lamella as much higher as the needle went."""
-    wanted = -height * math.sin(session.setup.geometry.milling_tilt)
-    after = face_picture(session)
-    moved = shift_between(before, after, 3 * height).v
-    return moved.known and abs(moved.value - wanted) <= max(0.3 * abs(wanted), 3 * moved.sigma)
+def _came(
+    session: Session, before: BeamPicture, after: BeamPicture, raised: float, height: float
+) -> bool:
+    """True if the electron image shows the lamella as much higher as the needle went.
+
+    Its top edge is followed, before the dark trench behind it: the whole image would tell of what
+    stands still. `raised` (m) is how far it was raised before.
+    """
+    steep = math.sin(session.setup.geometry.milling_tilt)
+    first = _top_edge(session, before, raised)
+    second = _top_edge(session, after, raised + height)
+    if not (first.known and second.known):
+        return False
+    moved, sigma = first.value - second.value, math.hypot(first.sigma, second.sigma)
+    return abs(moved - height * steep) <= max(0.3 * height * steep, 3 * sigma)
+
+
+def _top_edge(session: Session, picture: BeamPicture, raised: float) -> Measured:
+    """Return v of the lamella's top edge at the back, where going up bright falls to dark (m)."""
+    upside_down = replace(picture, pixels=picture.pixels[::-1])
+    u, v = in_electrons(session, 0.0, -session.places.half, raised)
+    kept = session.step.lamella.kept
+    found = falling_edge(upside_down, u=u, v=-v, reach=EDGE_REACH, width=kept, along="v")
+    return replace(found, value=-found.value)

@@ -20,6 +20,9 @@ AGREE = 3.0
 """Pixels that they may differ by."""
 ROWS = 4
 """Rows at least that a column of the body has."""
+SURE = 8.0
+"""Times the scatter of the dark by which a body is brighter; a lamella is darker than a post, and
+each is told by its own brightness."""
 INSIDE = (0.5e-6, 4e-6)
 """From the body's end, where its upper and lower borders are looked for, m."""
 
@@ -61,16 +64,18 @@ def body_from(picture: BeamPicture, side: Literal["left", "right"]) -> Body:
 def _at_scale(
     picture: BeamPicture, side: Literal["left", "right"], scale: float
 ) -> tuple[float, float, float] | str:
-    from scipy.ndimage import gaussian_filter, label
-    from skimage.filters import threshold_otsu
+    from scipy.ndimage import gaussian_filter
 
     turn = 1 if side == "left" else -1
     smooth = gaussian_filter(np.asarray(picture.pixels, float), scale)[:, ::turn]
-    labels, _ = label(smooth > float(threshold_otsu(smooth)))
-    at_side = np.bincount(labels[:, 0])[1:]
-    if not at_side.any():
+    dark = float(np.median(smooth[smooth <= np.median(smooth)]))
+    scatter = 1.48 * float(np.median(np.abs(smooth[smooth <= np.median(smooth)] - dark)))
+    body = _reaching_in(smooth > dark + SURE * scatter)
+    if body is None:
         return f"nothing bright reaches in from the {side}"
-    body = labels == int(np.argmax(at_side)) + 1
+    body = _reaching_in(smooth > (dark + float(np.median(smooth[body]))) / 2)
+    if body is None:
+        return f"what reaches in from the {side} is not brighter there than elsewhere"
     v, u = (places(count, picture.pixel_size) for count in body.shape)
     last = int(np.flatnonzero(body.sum(axis=0) >= ROWS)[-1])
     if last >= body.shape[1] - 2:
@@ -84,3 +89,12 @@ def _at_scale(
     upper = float(np.median([v[each[0]] for each in rows])) - half
     lower = float(np.median([v[each[-1]] for each in rows])) + half
     return turn * (float(u[last]) + half), upper, lower
+
+
+def _reaching_in(bright: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_] | None:
+    """Return the bright region that has most of the left border; None if none touches it."""
+    from scipy.ndimage import label
+
+    labels, _ = label(bright)
+    at_side = np.bincount(labels[:, 0])[1:]
+    return labels == int(np.argmax(at_side)) + 1 if at_side.any() else None

@@ -89,9 +89,9 @@ class Session:
             for attempt in range(tries):
                 found = look(2**attempt)
                 refusals = [each.refusal for each in needed(found) if each.refusal is not None]
-                if not self.decide(f"cannot tell {what}", bool(refusals)):
+                why = self.decide(f"cannot tell {what}", refusals[0] if refusals else "")
+                if not why:
                     return found
-            why = refusals[0] if refusals else "the journal says that it could not be told"
             self.ask(f"{what} cannot be told from the image: {why}", ("look again", "stop"))
 
     def decide(self, name: str, value: T) -> T:
@@ -107,6 +107,8 @@ class Session:
         Raises:
             RunStopped: the answer is stop.
         """
+        # its figures are the analysis's: the journal's words are asked again, whatever it gives now
+        question = self.decide("question", question)
         said = self.run.ask(f"{self.stage}: {question}", choices, "stop")
         if said == "stop":
             raise RunStopped(f"stopped at {self.stage}: {question}")

@@ -107,7 +107,7 @@ class MadeLiftOut:
     def measure(self, thickness: float) -> None:
         """An image in which the lamella is measured to 4 nm."""
         self.look("ion", self.step.views.thin)
-        self.made.decide("cannot tell the lamella's thickness", False)
+        self.made.decide("cannot tell the lamella's thickness", "")
         self.made.decide(MEASURED, [0.0, thickness / 2, 4e-9])
         self.made.seconds += 240.0
 

@@ -188,13 +188,15 @@ class Maker:
             one > 0,
             0.85 * self.shades.post * one,
             self.shades.post * one,
+            grains=False,
         )
 
     def bonds(self, x: float) -> Iterator[Block]:
         """Yield the metal in the joints of a lamella that is `x` (m) to the right of its cut."""
         for bond in self.solid.bonds:
-            left = bond.x if bond.joint == "needle" else bond.x - bond.gap
-            column = math.floor((left + BAND_X) / DX + (-0.5 if bond.joint == "needle" else 0.5))
+            needle = bond.joint == "needle"
+            left = bond.x if needle else bond.x - bond.gap
+            column = math.floor((bond.x + BAND_X) / DX + (-0.5 if needle else 0.5))
             rows = np.flatnonzero(self.lamella[min(max(column, 0), NX - 1)])
             if bond.filled > 0 and len(rows):
                 yield self._bond(bond, left + x, column, int(rows[0]))

@@ -97,7 +97,7 @@ class Look:
     mean: float = 0.5
     background: float = 0.02
     """Counts of the detector itself, as brightness."""
-    edge: float = 0.35
+    edge: float = 0.3
     """By which edges are brighter."""
     steep: float = 0.75
     """Times the brightness of what a steep face shows beside the top: grazing ions free more

@@ -41,16 +41,18 @@ def _tile(seed: int) -> Reals:
 def surface(seed: int, x: Floats, y: Floats, depth: float = 1.0) -> Reals:
     """Return the factor of brightness at places (m), shape (len(y), len(x)); `depth` scales it."""
     tile = _tile(seed)
-    coarse, fine = _sampled(tile, x, y, STEP), _sampled(tile, x, y, STEP / FINER)
-    return np.asarray(1 + depth * (coarse + 0.5 * fine), np.float32)
+    seen = _sampled(tile, x, y, STEP)
+    if x[1] - x[0] < STEP:  # wider pixels show nothing of the finer grains
+        seen = seen + 0.5 * _sampled(tile, x, y, STEP / FINER)
+    return np.asarray(1 + depth * seen, np.float32)
 
 
 def _sampled(tile: Reals, x: Floats, y: Floats, step: float) -> Reals:
     rows, down = _between(y / step)
     columns, right = _between(x / step)
     lines = tile[rows] + down[:, None] * (tile[(rows + 1) % TILE] - tile[rows])
-    left = lines[:, columns]
-    out: Reals = left + right * (lines[:, (columns + 1) % TILE] - left)
+    left = np.take(lines, columns, axis=1)
+    out: Reals = left + right * (np.take(lines, (columns + 1) % TILE, axis=1) - left)
     return out
 
 

@@ -14,7 +14,7 @@ from drivers.fib import BeamPicture
 
 Floats = npt.NDArray[np.float64]
 
-SCALES = (1.5, 3.0)
+SCALES = (1.0, 2.0)
 """Standard deviations of the two filters, pixels; both must show the same edges."""
 AGREE = 3.0
 """Pixels that they may differ by."""

@@ -41,8 +41,8 @@ SLOPE_OVER = 300.0
 """s over which the instrument averages the slope that it tells; ours."""
 SIGMA = 12e-9
 """Standard error with which the thickness of a thin lamella is measured, m; ours, to verify."""
-OUTSIDE = 0.2e-6
-"""By which a slice begins outside the face, m."""
+OUTSIDE, BEYOND = 0.2e-6, 0.5e-6
+"""By which a slice begins outside the face, and goes on beyond the zone that is kept, m."""
 
 
 @dataclass(frozen=True)
@@ -257,7 +257,8 @@ def release(step: LiftOut) -> Takes:
 def _slice(step: LiftOut, cut: Cut, thick: float, turn: float) -> Takes:
     """Return what a slice off one face takes: tilt, wait, place, mill, tilt back, measure."""
     near, thin = joint_view(step), step.views.thin
-    charge = _slice_charge(step, cut, step.lamella.kept, thick + OUTSIDE, step.lamella.depth)
+    long, deep = step.lamella.kept + 2 * BEYOND, step.lamella.depth
+    charge = _slice_charge(step, cut, long, thick + OUTSIDE, deep)
     parts = max(1, math.ceil(charge / cut.current / LONGEST - 1e-9))
     tilts = 2 * (stage(turn=turn) + stand_still(near, moved=True))
     return tilts + (2 + parts) * ion(thin) + milled(cut, charge, near)

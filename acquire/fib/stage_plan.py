@@ -257,9 +257,15 @@ def release(step: LiftOut) -> Takes:
 def _slice(step: LiftOut, cut: Cut, thick: float, turn: float) -> Takes:
     """Return what a slice off one face takes: tilt, wait, measure, place, mill, measure."""
     near, thin = joint_view(step), step.views.thin
-    charge = _slice_charge(step, cut, step.lamella.kept, thick + OUTSIDE, step.lamella.depth)
+    charge = _slice_charge(
+        step,
+        cut,
+        step.lamella.kept,
+        thick + (0.1e-6 if cut is step.polish else OUTSIDE),
+        step.lamella.depth,
+    )
     parts = max(1, math.ceil(charge / cut.current / LONGEST - 1e-9))
-    looks = stage(turn=turn) + stand_still(near, moved=True) + (2 + parts) * ion(thin)
+    looks = stage(turn=turn) + stand_still(near, moved=True) + (3 + parts) * ion(thin)
     return looks + milled(cut, charge, near)
 
 

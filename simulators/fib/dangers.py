@@ -5,8 +5,11 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from protocols.fib import extent
 from simulators.fib.chamber import Chamber
+from simulators.fib.solid import DZ, band_x
 from simulators.fib.touch import moved
 
 if TYPE_CHECKING:
@@ -60,6 +63,7 @@ def _on_kept(chamber: Chamber, exposure: Exposure) -> bool:
     x, y = 0.0, 0.0
     if chamber.place == "grid":
         x, y, _ = moved(chamber.solid, "grid")
+    y += _middle(chamber)
     half, core = chamber.settings.kept / 2, CORE.get(job.purpose, BODY)
     for pattern in job.patterns:
         left, right, top, bottom = extent(pattern)
@@ -67,3 +71,11 @@ def _on_kept(chamber: Chamber, exposure: Exposure) -> bool:
         if across and left - u - x < half and right - u - x > -half:
             return True
     return False
+
+
+def _middle(chamber: Chamber) -> float:
+    """Return y of the lamella's middle plane at the interface, where it was cut, m."""
+    solid, row = chamber.solid, int(chamber.interface / DZ)
+    zone = (np.abs(band_x()) < chamber.settings.kept / 2) & (solid.thickness[:, row] > 0)
+    planes = (solid.front[zone, row] + solid.back[zone, row]) / 2
+    return float(planes.mean()) if planes.size else 0.0

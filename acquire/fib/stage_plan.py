@@ -39,10 +39,10 @@ TAU, ROOM_K = 17 * 60.0, 295.0
 """s and K: the stage cools exponentially, fib-and-tem.md 5.4 [calc] from the published 90 min."""
 SLOPE_OVER = 300.0
 """s over which the instrument averages the slope that it tells; ours."""
-SIGMA = 4e-9
+SIGMA = 12e-9
 """Standard error with which the thickness of a thin lamella is measured, m; ours, to verify."""
-OUTSIDE = 0.2e-6
-"""By which a slice begins outside the face, m."""
+OUTSIDE, BEYOND = 0.2e-6, 0.5e-6
+"""By which a slice begins outside the face, and goes on beyond the zone that is kept, m."""
 
 
 @dataclass(frozen=True)
@@ -181,8 +181,8 @@ def clean(step: LiftOut) -> Takes:
     """A slice off either face, and looks at the thickness and at the front face."""
     cut, lamella, wide = step.clean, step.lamella, step.views.wide
     width, deep = lamella.length + step.trench.extra, lamella.depth + step.undercut.width
-    charge = _slice_charge(step, cut, width, step.trench.leave, deep)
-    looks = stand_still(wide) + ion(step.views.near) + electron(step, wide)
+    charge = _slice_charge(step, cut, width, step.trench.leave + OUTSIDE, deep)
+    looks = 2 * ion(wide) + stand_still(wide) + ion(step.views.near) + electron(step, wide)
     return 2 * milled(cut, charge, wide) + looks
 
 
@@ -255,18 +255,14 @@ def release(step: LiftOut) -> Takes:
 
 
 def _slice(step: LiftOut, cut: Cut, thick: float, turn: float) -> Takes:
-    """Return what a slice off one face takes: tilt, wait, measure, place, mill, measure."""
+    """Return what a slice off one face takes: tilt, wait, place, mill, tilt back, measure."""
     near, thin = joint_view(step), step.views.thin
-    charge = _slice_charge(
-        step,
-        cut,
-        step.lamella.kept,
-        thick + (0.1e-6 if cut is step.polish else OUTSIDE),
-        step.lamella.depth,
-    )
+    long, deep = step.lamella.kept + 2 * BEYOND, step.lamella.depth
+    thick += 0.1e-6 if cut is step.polish else OUTSIDE
+    charge = _slice_charge(step, cut, long, thick, deep)
     parts = max(1, math.ceil(charge / cut.current / LONGEST - 1e-9))
-    looks = stage(turn=turn) + stand_still(near, moved=True) + (3 + parts) * ion(thin)
-    return looks + milled(cut, charge, near)
+    tilts = 2 * (stage(turn=turn) + stand_still(near, moved=True))
+    return tilts + (3 + parts) * ion(thin) + milled(cut, charge, near)
 
 
 def thin(step: LiftOut) -> Takes:
@@ -274,7 +270,7 @@ def thin(step: LiftOut) -> Takes:
     taken, now = ion(step.views.thin), step.lamella.thickness
     for wanted in step.thin.to:
         half = (now - wanted) / 2
-        taken += 2 * _slice(step, step.thin, half, 2 * step.thin.over_tilt)
+        taken += 2 * _slice(step, step.thin, half, step.thin.over_tilt)
         now = wanted
     return taken
 
@@ -286,10 +282,9 @@ def polish(step: LiftOut) -> Takes:
         if now + target.sigmas * SIGMA <= target.at_most:
             break
         off = max(min(step.polish.slice, 0.6 * (now - target.thickness)), 8e-9)
-        taken += _slice(step, step.polish, off, 2 * step.polish.over_tilt)
+        taken += _slice(step, step.polish, off, step.polish.over_tilt)
         now -= off
-    back = stage(turn=step.polish.over_tilt) + stand_still(joint_view(step), moved=True)
-    return taken + back + ion(step.views.thin)
+    return taken
 
 
 def final(step: LiftOut) -> Takes:

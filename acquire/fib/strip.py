@@ -2,9 +2,9 @@
 
 A face that overhangs is not seen from above: then the thickness below the top is less than what is
 told here. A lamella between two dark trenches has a bright top and, where its faces lean, two bands
-of middle brightness beside it. The image's columns over the kept zone are fitted together: each edge is an
-error function of one common blur, the faces are straight, the band may be turned. The thickness at
-the interface lies between the top's and the outer width, by depth.
+of middle brightness beside it. The image's columns over the kept zone are fitted together: each
+edge is an error function of one common blur, the faces are straight, the band may be turned. The
+thickness at the interface lies between the top's and the outer width, by depth.
 """
 
 from __future__ import annotations

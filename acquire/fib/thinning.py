@@ -19,6 +19,9 @@ from protocols.lift_out import Polish, Thin
 
 OUTSIDE: Mapping[Purpose, float] = MappingProxyType({"thin": 0.2e-6, "polish": 0.1e-6})
 """By which a slice begins outside the face, m: what leans out, and the error of the placement."""
+BEYOND = 0.5e-6
+"""By which a slice is longer than the zone that is kept, at either end, m: as well as the lamella
+is placed along its length."""
 AT_ONCE = 0.6
 """Share of what is left to remove, from both faces together, that one slice takes at most."""
 LEARNING = 0.6
@@ -79,13 +82,12 @@ def slice_off(
     inwards = session.decide("from the edge", before.middle.value - _other_edge(session, front))
     tilt_to(session, front, settings.over_tilt)
     sign, learned = (1 if front else -1), _learned(session, purpose, front)
-    height = thick + OUTSIDE[purpose]
-    charge = open_charge(session, settings, step.lamella.kept, height, step.lamella.depth)
+    height, length = thick + OUTSIDE[purpose], step.lamella.kept + 2 * BEYOND
+    charge = open_charge(session, settings, length, height, step.lamella.depth)
 
     def pattern(part: int, parts: int) -> tuple[CleaningCrossSection, ...]:
         face = before.at_interface.value / 2 - thick - learned
-        kept = step.lamella.kept
-        return (slice_of(session, front, face, height, kept, part, parts),)
+        return (slice_of(session, front, face, height, length, part, parts),)
 
     def place(session: Session, picture: BeamPicture) -> None:
         session.places.v = session.decide("lamella at", _other_edge(session, front) + inwards)

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from acquire.fib.band import places
-from acquire.fib.measured import Measured, agreed, refused
+from acquire.fib.measured import Measured, refused
 from drivers.fib import BeamPicture
 
 Floats = npt.NDArray[np.float64]
@@ -128,11 +128,8 @@ def _face(
         return _none("the face's bottom is not seen below its top: more dose, or a deeper trench")
 
     def depth(index: int) -> Measured:
-        first, second = (
-            Measured((at[index] - at[top]) / sine, max(size / 2, apart * size) / sine)
-            for apart in (0.0, edges[index][2])
-        )
-        return agreed(second, first, "a step of the face")
+        apart = edges[index][2] * size
+        return Measured((at[index] - at[top]) / sine, max(size / 2, apart) / sine)
 
     steps = tuple(
         Step(depth(index), _contrast(profile, edges[index][0])) for index in down if index < last

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import numpy.typing as npt
 
@@ -17,10 +19,13 @@ Tip = Seen
 
 SCALES = (1.5, 3.0)
 """Standard deviations of the two filters, pixels; both must show the same tip."""
-AGREE = 3.0
+AGREE = 7.0
 """Pixels that the two may differ by: a wider filter rounds the tip off."""
-WIDER = 1.2
-"""Times that the cone must be wider at the border than near the tip."""
+TAPER = (0.08, 0.9)
+"""By how much a needle grows wider per length, in the image; half angles of 3 to 20 deg, steeper
+where it is seen from its end. Ours, to verify."""
+EVEN = 0.15
+"""Share of its mean width by which it may be uneven."""
 LEAST = 60
 """Pixels of the smallest cone."""
 
@@ -44,8 +49,9 @@ def needle_tip(picture: BeamPicture) -> Tip:
 
 
 def _both(first: float, second: float, size: float, what: str) -> Measured:
-    sigma = max(size, abs(first - second))
-    return agreed(Measured(first, sigma), Measured(second, sigma), what, beyond=AGREE * size)
+    """Return the finer one's; how far the two are apart is part of its error."""
+    found = agreed(Measured(first, 0.0), Measured(second, 0.0), what, beyond=AGREE * size)
+    return replace(found, sigma=max(size, abs(first - second) / 2)) if found.known else found
 
 
 def _tip(picture: BeamPicture, scale: float) -> tuple[float, float] | str:
@@ -96,10 +102,15 @@ def _axis(cone: npt.NDArray[np.bool_]) -> tuple[float, float] | None:
     width = cone[:, inner].sum(axis=0)
     middle = (rows * cone[:, inner]).sum(axis=0) / width
     slope = float(np.polyfit(inner, middle, 1)[0])
-    if width[-1] < WIDER * width[0]:
-        return None
     length = float(np.hypot(1.0, slope))
-    return -slope / length, -1.0 / length
+    return (-slope / length, -1.0 / length) if _narrows(inner, width / length**2) else None
+
+
+def _narrows(columns: npt.NDArray[np.intp], width: Floats) -> bool:
+    """True if the width falls evenly to the left, as a cone's does."""
+    taper, at_left = np.polyfit(columns - columns[0], width, 1)
+    uneven = float((width - at_left - taper * (columns - columns[0])).std())
+    return bool(TAPER[0] < taper < TAPER[1] and uneven < EVEN * float(width.mean()))
 
 
 def _end(

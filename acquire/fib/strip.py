@@ -1,16 +1,16 @@
 """The lamella from above: how thick it is, where it lies, in an ion image along its faces.
 
-A face that overhangs is not seen from above: then the thickness below the top is less than what is
-told here. A lamella between two dark trenches has a bright top and, where its faces lean, two bands of middle
+A lamella between two dark trenches has a bright top and, where its faces lean, two bands of middle
 brightness beside it. The image's columns over the kept zone are fitted together: each edge is an
 error function of one common blur, the faces are straight, the band may be turned. The thickness at
-the interface lies between the top's and the outer width, by depth.
+the interface lies between the top's and the outer width, by depth. A face that overhangs is not
+seen from above: below its top the lamella is then thinner than what is told here.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -136,10 +136,10 @@ def _end(picture: BeamPicture, band: Band, u: Floats, side: int) -> Measured:
     ]
     if found[0] is None or found[1] is None:
         return refused("this end of the lamella is not in the image; use a larger field")
-    sigma = max(picture.pixel_size, abs(found[0] - found[1]))
-    return agreed(
-        Measured(found[0], sigma), Measured(found[1], sigma), "the lamella's end", beyond=50e-9
-    )
+    first, second = (Measured(each, 0.0) for each in found if each is not None)
+    end = agreed(first, second, "the lamella's end", beyond=3 * picture.pixel_size + 30e-9)
+    apart = abs(first.value - second.value)
+    return replace(end, sigma=max(picture.pixel_size, apart)) if end.known else end
 
 
 def _crossing(along: Floats, u: Floats, half: float) -> float | None:

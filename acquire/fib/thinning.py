@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from acquire.fib.aligning import follow_other_face, mill, stand_still, strip_in
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from acquire.fib.aligning import mill, stand_still, strip_in
 from acquire.fib.cutting import joint_view, open_charge, slice_of
+from acquire.fib.edges import outer_edges
 from acquire.fib.end_points import interval, raise_flag
 from acquire.fib.lift_out_data import MEASURED
 from acquire.fib.measured import Measured
@@ -14,7 +18,7 @@ from drivers.fib import BeamPicture, Purpose
 from protocols.fib import BeamImage, CleaningCrossSection
 from protocols.lift_out import Polish, Thin
 
-OUTSIDE = 0.2e-6
+OUTSIDE: Mapping[Purpose, float] = MappingProxyType({"thin": 0.2e-6, "polish": 0.1e-6})
 """By which a slice begins outside the face, m: what leans out, and the error of the placement."""
 BEYOND = 0.5e-6
 """By which a slice is longer than the zone that is kept, at either end, m: as well as the lamella
@@ -78,19 +82,18 @@ def slice_off(
     """
     step = session.step
     before = measure(session)
+    inwards = session.decide("from the edge", before.middle.value - _other_edge(session, front))
     tilt_to(session, front, settings.over_tilt)
     sign, learned = (1 if front else -1), _learned(session, purpose, front)
-    height, length = thick + OUTSIDE, step.lamella.kept + 2 * BEYOND
+    height, length = thick + OUTSIDE[purpose], step.lamella.kept + 2 * BEYOND
     charge = open_charge(session, settings, length, height, step.lamella.depth)
 
     def pattern(part: int, parts: int) -> tuple[CleaningCrossSection, ...]:
         face = before.at_interface.value / 2 - thick - learned
         return (slice_of(session, front, face, height, length, part, parts),)
 
-    follow = follow_other_face(front, before.top.value)
-
     def place(session: Session, picture: BeamPicture) -> None:
-        follow(session, session.ion(thin_view(session)))
+        session.places.v = session.decide("lamella at", _other_edge(session, front) + inwards)
 
     aside = -sign * (learned + thick / 2)  # the middle of what is left, as the slice lands
     mill(session, purpose, settings, charge, pattern, joint_view(session), place, aside)
@@ -100,6 +103,17 @@ def slice_off(
         "misplaced", learned + _lesson(before.at_interface.value, thick, after.at_interface.value)
     )
     return after
+
+
+def _other_edge(session: Session, front: bool) -> float:
+    """Return v of the edge of the face that a slice off the other one leaves as it is (m)."""
+    kept = session.step.lamella.kept
+    upper, lower = session.known(
+        "the lamella's edges",
+        lambda n: outer_edges(session.ion(thin_view(session), n), kept=kept),
+        lambda both: both,
+    )
+    return upper.value if front else lower.value
 
 
 def _lesson(before: float, wanted: float, after: float) -> float:
@@ -168,9 +182,10 @@ def polish(session: Session) -> None:
 
 
 def is_reached(session: Session, thick: Measured) -> bool:
-    """True if it is surely below the bound."""
+    """True if it is surely below the bound, and nearer to what is aimed at than to the bound."""
     target = session.step.target
-    return thick.value + target.sigmas * thick.sigma <= target.at_most
+    near = thick.value <= (target.thickness + target.at_most) / 2
+    return near and thick.value + target.sigmas * thick.sigma <= target.at_most
 
 
 def keep(session: Session, thick: Measured) -> None:

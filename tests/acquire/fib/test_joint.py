@@ -7,7 +7,10 @@ import pytest
 
 from acquire.fib.joint import joint_gap
 from drivers.fib import BeamPicture
+from simulators.fib.scene import Look, Scene
+from simulators.fib.solid import Bond
 from tests.acquire.fib.drawn import grid, noisy
+from tests.simulators.fib.pictured import LENGTH, NEAR, STACK, on_grid, picture
 
 FIELD = 12e-6
 
@@ -63,3 +66,18 @@ def test_one_body_alone_is_no_joint() -> None:
     found = joint_gap(gap(4e-6), u=1.2e-6, v=0.0, reach=1e-6, across="u", along=1e-6)
     assert found.width.refusal is not None
     assert found.closed.refusal is not None
+
+
+@pytest.mark.parametrize("look", [Look(), Look(contrast=0.5, per_ion=0.33)], ids=["usual", "worst"])
+@pytest.mark.parametrize("share", [0.0, 0.35, 1.0])
+def test_the_bond_at_the_post_is_seen_as_wide_as_it_is(look: Look, share: float) -> None:
+    solid, gap = on_grid(), 0.3e-6
+    volume = share * gap * 2e-6 * 0.75e-6
+    solid.bonds = [
+        Bond(joint, gap, 2e-6, 0.75e-6, -LENGTH, volume) for joint in ("post_front", "post_back")
+    ]
+    pixels = picture(Scene(solid, STACK, place="grid", blur=20e-9), NEAR, look=look)
+    seen = BeamPicture(pixels, NEAR.field / NEAR.pixels, "ion", 0.0, 0.0)
+    found = joint_gap(seen, u=0.15e-6, v=0.0, reach=1e-6, across="u", along=1.4e-6)
+    assert found.closed.value == pytest.approx(share, abs=0.1)
+    assert found.width.value == pytest.approx(0.0 if share == 1.0 else gap, abs=30e-9)

@@ -80,3 +80,11 @@ def test_a_bright_bar_that_does_not_narrow_is_no_needle() -> None:
     bar = (np.abs(v) < 1e-6) & (u > 2e-6)
     tip = needle_tip(noisy(np.where(bar, 200.0, 50.0), 20e-6, 30e-9, 1))
     assert "does not narrow" in (tip.u.refusal or "")
+
+
+def test_a_site_in_a_narrow_field_is_not_taken_for_a_needle() -> None:
+    view = WIDE.model_copy(update={"field": 12e-6})
+    for seed in range(2):
+        pixels = picture(Scene(SOLID, STACK, shift=(-6.2e-6, 0.0), texture=seed), view, seed=seed)
+        tip = needle_tip(BeamPicture(pixels, view.field / view.pixels, "ion", 0.0, 0.0))
+        assert tip.u.refusal is not None

@@ -21,8 +21,8 @@ AGREE = 3.0
 ROWS = 4
 """Rows at least that a column of the body has."""
 SURE = 8.0
-"""Times the scatter of the dark by which a body is brighter; a lamella is darker than a post, and
-each is told by its own brightness."""
+"""Times the scatter of the dark by which a body is brighter. A lamella is darker than the post and
+than the needle that holds it: half of its own brightness is where a body ends."""
 INSIDE = (0.5e-6, 4e-6)
 """From the body's end, where its upper and lower borders are looked for, m."""
 
@@ -73,7 +73,8 @@ def _at_scale(
     body = _reaching_in(smooth > dark + SURE * scatter)
     if body is None:
         return f"nothing bright reaches in from the {side}"
-    body = _reaching_in(smooth > (dark + float(np.median(smooth[body]))) / 2)
+    darker = float(np.quantile(smooth[body], 0.25))
+    body = _reaching_in(smooth > (dark + darker) / 2)
     if body is None:
         return f"what reaches in from the {side} is not brighter there than elsewhere"
     v, u = (places(count, picture.pixel_size) for count in body.shape)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -18,6 +19,11 @@ SCALES = (1.5, 3.0)
 """Standard deviations of the two filters, pixels; both must show the same edges."""
 AGREE = 3.0
 """Pixels that they may differ by."""
+OUTLINE = 0.3
+"""Of the way from the dark to what reaches in that counts as a body: a lamella is darker than the
+needle that holds it."""
+SURE = 4.0
+"""Standard errors by which a body must be brighter than the dark."""
 ROWS = 4
 """Rows at least that a column of the body has."""
 INSIDE = (0.5e-6, 4e-6)
@@ -62,11 +68,13 @@ def _at_scale(
     picture: BeamPicture, side: Literal["left", "right"], scale: float
 ) -> tuple[float, float, float] | str:
     from scipy.ndimage import gaussian_filter, label
-    from skimage.filters import threshold_otsu
 
     turn = 1 if side == "left" else -1
     smooth = gaussian_filter(np.asarray(picture.pixels, float), scale)[:, ::turn]
-    labels, _ = label(smooth > float(threshold_otsu(smooth)))
+    dark, bright = float(np.quantile(smooth, 0.1)), float(np.quantile(smooth[:, :5], 0.97))
+    if bright - dark < SURE * math.sqrt(max(dark, 1.0)) / scale:
+        return f"nothing bright reaches in from the {side}"
+    labels, _ = label(smooth > dark + OUTLINE * (bright - dark))
     at_side = np.bincount(labels[:, 0])[1:]
     if not at_side.any():
         return f"nothing bright reaches in from the {side}"

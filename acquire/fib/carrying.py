@@ -14,8 +14,7 @@ from acquire.fib.joining import Joint, OpenJoint, cut_through, weld_joint
 from acquire.fib.measured import Measured
 from acquire.fib.needle import needle_tip
 from acquire.fib.session import Session
-from acquire.fib.shift import shift_between
-from drivers.fib import BeamPicture, NeedlePosition
+from drivers.fib import NeedlePosition
 from protocols.fib import Array, BeamImage
 
 BESIDE = 7e-6
@@ -41,6 +40,8 @@ SLOW_BELOW = 2e-6
 TIP, CORE = 0.3e-6, 0.9
 """Half the width of the tip (m) that is left out where the lamella's end is looked for, and the
 share of its thickness in which it is."""
+AROUND = 0.6e-6
+"""How far from where it is expected the lamella's edge is looked for in the lift, m."""
 TALL = 2e-6
 """Of the needle's joint, m: what the tip covers of the lamella's end; ours, to verify."""
 
@@ -219,12 +220,15 @@ def sever(session: Session) -> None:
 def lift(session: Session) -> None:
     """Raise the needle a little, see that the lamella comes with it, then raise it away."""
     step, run = session.step, session.run
+    edge = in_electrons(session, 0.0, session.places.half, 0.0)[1]
     for number, height in enumerate(step.lift.steps):
-        before = face_picture(session)
-        _up(session, height)
         if height > LOOKED_AT:
+            _up(session, height)
             continue
+        before = front_edge(session, edge)
+        _up(session, height)
         comes = session.decide("comes with the needle", _came(session, before, height))
+        edge = before.value - height * math.sin(session.setup.geometry.milling_tilt)
         if not comes:
             for fact in ("needle weld", "cut free", "lamella on needle"):
                 run.verified(fact, False)
@@ -242,9 +246,21 @@ def raise_to_park(session: Session) -> None:
     _up(session, max(0.0, session.setup.needle_park.z - here.z))
 
 
-def face_picture(session: Session) -> BeamPicture:
-    """Take the electron image in which the lamella's front face is followed."""
-    return session.electron(joint_view(session))
+def front_edge(session: Session, v: float) -> Measured:
+    """Return where the electron image shows the front edge of the lamella's top, expected at v."""
+    at, lamella = session.places, session.step.lamella
+
+    def look(frames: int) -> Measured:
+        return falling_edge(
+            session.electron(joint_view(session), frames),
+            u=at.u,
+            v=v,
+            reach=AROUND,
+            width=lamella.kept,
+            along="v",
+        )
+
+    return session.known("the lamella on the needle", look, lambda edge: (edge,))
 
 
 def _up(session: Session, height: float) -> None:
@@ -256,9 +272,9 @@ def _up(session: Session, height: float) -> None:
         session.needle_by(z=height - slow, step=25e-6)
 
 
-def _came(session: Session, before: BeamPicture, height: float) -> bool:
+def _came(session: Session, before: Measured, height: float) -> bool:
     """True if the electron image shows the lamella as much higher as the needle went."""
     wanted = -height * math.sin(session.setup.geometry.milling_tilt)
-    after = face_picture(session)
-    moved = shift_between(before, after, 3 * height).v
-    return moved.known and abs(moved.value - wanted) <= max(0.3 * abs(wanted), 3 * moved.sigma)
+    after = front_edge(session, before.value + wanted)
+    moved, sigma = after.value - before.value, math.hypot(before.sigma, after.sigma)
+    return abs(moved - wanted) <= max(0.3 * abs(wanted), 3 * sigma)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 
 from acquire.fib.aligning import locate, stand_still
 from acquire.fib.contact import ContactWatch
-from acquire.fib.cutting import in_electrons, joint_view
+from acquire.fib.cutting import joint_view
 from acquire.fib.edges import falling_edge
 from acquire.fib.end_points import raise_flag
 from acquire.fib.height import Place, place_from
@@ -15,7 +14,7 @@ from acquire.fib.joining import Joint, OpenJoint, cut_through, weld_joint
 from acquire.fib.measured import Measured
 from acquire.fib.needle import needle_tip
 from acquire.fib.session import Session
-from drivers.fib import BeamPicture, NeedlePosition
+from drivers.fib import NeedlePosition
 from protocols.fib import Array, BeamImage
 
 BESIDE = 7e-6
@@ -31,22 +30,18 @@ NEAR_STEP = 0.45e-6
 NEAR = 6e-6
 """From the lamella's end, within which moves are near, m."""
 BACK_OFF = 0.2e-6
-"""By which the tip goes back after contact, m."""
-SEEN_GAP = 0.12e-6
-"""Narrowest gap whose bridge is seen: a few pixels of an image of the joint, m."""
-BACK_OFFS = 4
-"""How often it goes back; the first steps may be lost in the backlash."""
+"""By which the tip goes back after contact, m: a gap that is seen to be bridged afterwards."""
 BESIDE_JOINT = 0.1e-6
 """Between the lamella's end and the rectangles of the weld, m."""
 LOOKED_AT = 2e-6
 """Longest step of the lift after which the lamella is looked for, m."""
-EDGE_REACH = 0.8e-6
-"""How far from where it is expected the top edge of the rising lamella is looked for, m."""
 SLOW_BELOW = 2e-6
 """Height of the tip below which it is raised in near steps, m."""
 TIP, CORE = 0.3e-6, 0.9
 """Half the width of the tip (m) that is left out where the lamella's end is looked for, and the
 share of its thickness in which it is."""
+AROUND = 0.6e-6
+"""How far from where it is expected the lamella's edge is looked for in the lift, m."""
 TALL = 2e-6
 """Of the needle's joint, m: what the tip covers of the lamella's end; ours, to verify."""
 
@@ -149,7 +144,9 @@ def _touch(session: Session, view: BeamImage) -> bool:
 def weld(session: Session) -> None:
     """Fill the gap to the needle with what is sputtered beside it, until enough is bridged."""
     settings, half = session.step.weld, session.places.half
-    before, gap = _open_gap(session)
+    _back_off(session)
+    before = session.known("the gap to the needle", lambda n: _gap(session, n), lambda g: g[1])[0]
+    gap = session.decide("gap", before.right - before.left)
     if gap > settings.gap_max:
         session.ask(
             f"the gap to the needle is {gap * 1e6:.2g} um, more than "
@@ -173,20 +170,11 @@ def weld(session: Session) -> None:
     session.run.verified("needle weld", session.welds[-1]["verified"])
 
 
-def _open_gap(session: Session) -> tuple[OpenJoint, float]:
-    """Open a gap after contact, wide enough that its bridge is seen, and return it with its width.
-
-    A small step back may be lost in the needle's backlash, so the image says when it is enough.
-    """
-    for _ in range(BACK_OFFS):
-        before = session.known(
-            "the gap to the needle", lambda n: _gap(session, n), lambda found: found[1]
-        )[0]
-        gap = session.decide("gap", before.right - before.left)
-        if gap >= SEEN_GAP:
-            break
+def _back_off(session: Session) -> None:
+    """Open a gap after contact, once: one that is seen, so that its bridge is seen too."""
+    if not session.places.backed_off:
         session.needle_by(x=BACK_OFF)
-    return before, gap
+        session.places.backed_off = True
 
 
 def _gap(session: Session, frames: int) -> tuple[OpenJoint, tuple[Measured, ...]]:
@@ -232,15 +220,15 @@ def sever(session: Session) -> None:
 def lift(session: Session) -> None:
     """Raise the needle a little, see that the lamella comes with it, then raise it away."""
     step, run = session.step, session.run
-    raised = 0.0
+    edge = in_electrons(session, 0.0, session.places.half, 0.0)[1]
     for number, height in enumerate(step.lift.steps):
-        before = face_picture(session)
-        _up(session, height)
         if height > LOOKED_AT:
+            _up(session, height)
             continue
-        came = _came(session, before, face_picture(session), raised, height)
-        raised += height
-        comes = session.decide("comes with the needle", came)
+        before = front_edge(session, edge)
+        _up(session, height)
+        comes = session.decide("comes with the needle", _came(session, before, height))
+        edge = before.value - height * math.sin(session.setup.geometry.milling_tilt)
         if not comes:
             for fact in ("needle weld", "cut free", "lamella on needle"):
                 run.verified(fact, False)
@@ -258,9 +246,21 @@ def raise_to_park(session: Session) -> None:
     _up(session, max(0.0, session.setup.needle_park.z - here.z))
 
 
-def face_picture(session: Session) -> BeamPicture:
-    """Take the electron image in which the lamella's front face is followed."""
-    return session.electron(joint_view(session))
+def front_edge(session: Session, v: float) -> Measured:
+    """Return where the electron image shows the front edge of the lamella's top, expected at v."""
+    at, lamella = session.places, session.step.lamella
+
+    def look(frames: int) -> Measured:
+        return falling_edge(
+            session.electron(joint_view(session), frames),
+            u=at.u,
+            v=v,
+            reach=AROUND,
+            width=lamella.kept,
+            along="v",
+        )
+
+    return session.known("the lamella on the needle", look, lambda edge: (edge,))
 
 
 def _up(session: Session, height: float) -> None:
@@ -272,27 +272,9 @@ def _up(session: Session, height: float) -> None:
         session.needle_by(z=height - slow, step=25e-6)
 
 
-def _came(
-    session: Session, before: BeamPicture, after: BeamPicture, raised: float, height: float
-) -> bool:
-    """True if the electron image shows the lamella as much higher as the needle went.
-
-    Its top edge is followed, before the dark trench behind it: the whole image would tell of what
-    stands still. `raised` (m) is how far it was raised before.
-    """
-    steep = math.sin(session.setup.geometry.milling_tilt)
-    first = _top_edge(session, before, raised)
-    second = _top_edge(session, after, raised + height)
-    if not (first.known and second.known):
-        return False
-    moved, sigma = first.value - second.value, math.hypot(first.sigma, second.sigma)
-    return abs(moved - height * steep) <= max(0.3 * height * steep, 3 * sigma)
-
-
-def _top_edge(session: Session, picture: BeamPicture, raised: float) -> Measured:
-    """Return v of the lamella's top edge at the back, where going up bright falls to dark (m)."""
-    upside_down = replace(picture, pixels=picture.pixels[::-1])
-    u, v = in_electrons(session, 0.0, -session.places.half, raised)
-    kept = session.step.lamella.kept
-    found = falling_edge(upside_down, u=u, v=-v, reach=EDGE_REACH, width=kept, along="v")
-    return replace(found, value=-found.value)
+def _came(session: Session, before: Measured, height: float) -> bool:
+    """True if the electron image shows the lamella as much higher as the needle went."""
+    wanted = -height * math.sin(session.setup.geometry.milling_tilt)
+    after = front_edge(session, before.value + wanted)
+    moved, sigma = after.value - before.value, math.hypot(before.sigma, after.sigma)
+    return abs(moved - wanted) <= max(0.3 * abs(wanted), 3 * sigma)

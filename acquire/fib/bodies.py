@@ -19,7 +19,7 @@ SCALES = (1.5, 3.0)
 """Standard deviations of the two filters, pixels; both must show the same edges."""
 AGREE = 3.0
 """Pixels that they may differ by."""
-OUTLINE = 0.3
+OUTLINE = 0.12
 """Of the way from the dark to what reaches in that counts as a body: a lamella is darker than the
 needle that holds it."""
 SURE = 4.0

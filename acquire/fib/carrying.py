@@ -6,7 +6,7 @@ import math
 
 from acquire.fib.aligning import locate, stand_still
 from acquire.fib.contact import ContactWatch
-from acquire.fib.cutting import SHADED, in_electrons, joint_view
+from acquire.fib.cutting import in_electrons, joint_view
 from acquire.fib.edges import falling_edge
 from acquire.fib.end_points import raise_flag
 from acquire.fib.height import Place, place_from

@@ -36,7 +36,16 @@ from acquire.run import Observer, Run, RunTime
 from acquire.views import Views
 from drivers.clock import RealClock
 from drivers.errors import InputError, LiftlineError, RunFolderError
-from drivers.lab import Driver, Identity, Lab, OpenLab, lab_of, make_clock, open_lab
+from drivers.lab import (
+    Driver,
+    Identity,
+    Lab,
+    OpenLab,
+    known_drivers,
+    lab_of,
+    make_clock,
+    open_lab,
+)
 from protocols.loader import LoadedProtocol, protocol_of
 from protocols.written import read_written
 
@@ -76,10 +85,7 @@ def begin_run(
     """
     missing = set(roles_of(protocol.steps)) - {chosen.role for chosen in lab.instruments}
     if missing:
-        raise InputError(
-            f"{protocol.name} needs {', '.join(sorted(missing))}, which lab {lab.name!r} does not "
-            f"have; add it under instruments"
-        )
+        raise InputError(_lacking(protocol.name, lab.name, missing))
     refusals = plan(protocol, lab).refusals
     if refusals:
         raise InputError("\n".join(refusals))
@@ -100,6 +106,21 @@ def begin_run(
             if not spent:
                 shutil.rmtree(folder, ignore_errors=True)
             raise
+
+
+def _lacking(protocol: str, lab: str, missing: set[str]) -> str:
+    """Return that the lab lacks instruments, and which drivers there are for them."""
+    known = known_drivers()
+    drivers = "".join(
+        f"\n  {role}: {{driver: {name}}}   # {spec.summary}"
+        for role in sorted(missing)
+        for name, spec in sorted(known.items(), key=lambda item: item[1].simulated)
+        if spec.role == role
+    )
+    return (
+        f"{protocol} needs {', '.join(sorted(missing))}, which lab {lab!r} does not have; add it "
+        f"under instruments{', one of:' if drivers else ''}{drivers}"
+    )
 
 
 def _facts(

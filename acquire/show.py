@@ -143,7 +143,7 @@ def told_flag(flag: dict[str, Any]) -> str:
     text = f"{flag['kind']} of {flag['of']}"
     if flag.get("position_m") is not None:
         text += f" at {flag['position_m'] * 1e9:.0f} nm"
-    if figures := told_figures(flag):
+    if not flag.get("note") and (figures := told_figures(flag)):
         text += f": {figures}"
     if flag.get("interval_m"):
         low, high = flag["interval_m"]

@@ -16,6 +16,9 @@ LOOK = 2.2e-6
 """How far from the image's middle the band's middle is looked for, m."""
 CLEAR = 5.0
 """Standard errors by which the band must be brighter than what is beside it."""
+PART = 0.3
+"""Of the way up from the dark to what is brightest: what is above it and hangs together is a band,
+its faces with it."""
 FOOT = 0.15
 """Of the way up from the darkest beside the band to its edge: there the trench begins."""
 PARTS = 16
@@ -42,7 +45,7 @@ def places(count: int, size: float) -> Floats:
 
 
 def find_band(picture: BeamPicture, columns: npt.NDArray[np.intp]) -> Band | str:
-    """Return the bright band nearest to the image's middle in some `columns`, or why there is none.
+    """Return the largest bright band near the image's middle in some `columns`, or why it is none.
 
     The band's turn is found by moving columns against each other until the profile is sharpest.
     """
@@ -74,7 +77,7 @@ def _sharpness(profiles: Floats, middles: Floats, v: Floats, slope: float) -> fl
 
 
 def _inside(profile: Floats, v: Floats, slope: float, averaged: int) -> Band | str:
-    """Return the band of a profile over v that is nearest to v = 0."""
+    """Return the largest band of a profile over v near v = 0."""
     from scipy.ndimage import gaussian_filter1d, label
 
     smooth = gaussian_filter1d(profile, 1.0)
@@ -83,13 +86,15 @@ def _inside(profile: Floats, v: Floats, slope: float, averaged: int) -> Band | s
     noise = math.sqrt(max(float(bright), 1.0) / averaged)
     if bright - dark < CLEAR * noise:
         return "no bright band stands out of the dark beside it; use more dose or survey again"
-    labels, count = label(smooth > (dark + bright) / 2)
+    labels, count = label(smooth > dark + PART * (bright - dark))
     found = [np.flatnonzero(labels == each) for each in range(1, count + 1)]
     found = [each for each in found if abs(v[each].mean()) < LOOK]
     if not found:
         return f"no bright band within {LOOK * 1e6:g} um of the image's middle; centre it"
-    first, last = (part := min(found, key=lambda each: abs(v[each].mean())))[[0, -1]]
-    if first == 0 or last == len(v) - 1:
+    whole = max(found, key=lambda each: float(smooth[each].sum()))
+    part = whole[smooth[whole] > (dark + smooth[whole].max()) / 2]
+    first, last = int(part[0]), int(part[-1])
+    if whole[0] == 0 or whole[-1] == len(v) - 1:
         return "the bright band reaches the image's border; use a larger field"
     above, below = (_foot(side, noise) for side in (smooth[first::-1], smooth[last:]))
     if above is None or below is None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -15,17 +14,15 @@ from drivers.fib import BeamPicture
 
 Floats = npt.NDArray[np.float64]
 
-SCALES = (1.5, 3.0)
+SCALES = (1.0, 2.0)
 """Standard deviations of the two filters, pixels; both must show the same edges."""
 AGREE = 3.0
 """Pixels that they may differ by."""
-OUTLINE = 0.12
-"""Of the way from the dark to what reaches in that counts as a body: a lamella is darker than the
-needle that holds it."""
-SURE = 4.0
-"""Standard errors by which a body must be brighter than the dark."""
 ROWS = 4
 """Rows at least that a column of the body has."""
+SURE = 8.0
+"""Times the scatter of the dark by which a body is brighter. A lamella is darker than the post and
+than the needle that holds it: half of its own brightness is where a body ends."""
 INSIDE = (0.5e-6, 4e-6)
 """From the body's end, where its upper and lower borders are looked for, m."""
 
@@ -67,18 +64,19 @@ def body_from(picture: BeamPicture, side: Literal["left", "right"]) -> Body:
 def _at_scale(
     picture: BeamPicture, side: Literal["left", "right"], scale: float
 ) -> tuple[float, float, float] | str:
-    from scipy.ndimage import gaussian_filter, label
+    from scipy.ndimage import gaussian_filter
 
     turn = 1 if side == "left" else -1
     smooth = gaussian_filter(np.asarray(picture.pixels, float), scale)[:, ::turn]
-    dark, bright = float(np.quantile(smooth, 0.1)), float(np.quantile(smooth[:, :5], 0.97))
-    if bright - dark < SURE * math.sqrt(max(dark, 1.0)) / scale:
+    dark = float(np.median(smooth[smooth <= np.median(smooth)]))
+    scatter = 1.48 * float(np.median(np.abs(smooth[smooth <= np.median(smooth)] - dark)))
+    body = _reaching_in(smooth > dark + SURE * scatter)
+    if body is None:
         return f"nothing bright reaches in from the {side}"
-    labels, _ = label(smooth > dark + OUTLINE * (bright - dark))
-    at_side = np.bincount(labels[:, 0])[1:]
-    if not at_side.any():
-        return f"nothing bright reaches in from the {side}"
-    body = labels == int(np.argmax(at_side)) + 1
+    darker = float(np.quantile(smooth[body], 0.25))
+    body = _reaching_in(smooth > (dark + darker) / 2)
+    if body is None:
+        return f"what reaches in from the {side} is not brighter there than elsewhere"
     v, u = (places(count, picture.pixel_size) for count in body.shape)
     last = int(np.flatnonzero(body.sum(axis=0) >= ROWS)[-1])
     if last >= body.shape[1] - 2:
@@ -92,3 +90,12 @@ def _at_scale(
     upper = float(np.median([v[each[0]] for each in rows])) - half
     lower = float(np.median([v[each[-1]] for each in rows])) + half
     return turn * (float(u[last]) + half), upper, lower
+
+
+def _reaching_in(bright: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_] | None:
+    """Return the bright region that has most of the left border; None if none touches it."""
+    from scipy.ndimage import label
+
+    labels, _ = label(bright)
+    at_side = np.bincount(labels[:, 0])[1:]
+    return labels == int(np.argmax(at_side)) + 1 if at_side.any() else None

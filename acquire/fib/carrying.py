@@ -30,7 +30,11 @@ NEAR_STEP = 0.45e-6
 NEAR = 6e-6
 """From the lamella's end, within which moves are near, m."""
 BACK_OFF = 0.2e-6
-"""By which the tip goes back after contact, m: a gap that is seen to be bridged afterwards."""
+"""By which the tip goes back after contact, m."""
+SEEN_GAP = 0.12e-6
+"""Narrowest gap whose bridge is seen: a few pixels of an image of the joint, m."""
+BACK_OFFS = 4
+"""How often it goes back; the first steps may be lost in the backlash."""
 BESIDE_JOINT = 0.1e-6
 """Between the lamella's end and the rectangles of the weld, m."""
 LOOKED_AT = 2e-6
@@ -144,9 +148,7 @@ def _touch(session: Session, view: BeamImage) -> bool:
 def weld(session: Session) -> None:
     """Fill the gap to the needle with what is sputtered beside it, until enough is bridged."""
     settings, half = session.step.weld, session.places.half
-    _back_off(session)
-    before = session.known("the gap to the needle", lambda n: _gap(session, n), lambda g: g[1])[0]
-    gap = session.decide("gap", before.right - before.left)
+    before, gap = _open_gap(session)
     if gap > settings.gap_max:
         session.ask(
             f"the gap to the needle is {gap * 1e6:.2g} um, more than "
@@ -170,11 +172,20 @@ def weld(session: Session) -> None:
     session.run.verified("needle weld", session.welds[-1]["verified"])
 
 
-def _back_off(session: Session) -> None:
-    """Open a gap after contact, once: one that is seen, so that its bridge is seen too."""
-    if not session.places.backed_off:
+def _open_gap(session: Session) -> tuple[OpenJoint, float]:
+    """Open a gap after contact, wide enough that its bridge is seen, and return it with its width.
+
+    A small step back may be lost in the needle's backlash, so the image says when it is enough.
+    """
+    for _ in range(BACK_OFFS):
+        before = session.known(
+            "the gap to the needle", lambda n: _gap(session, n), lambda found: found[1]
+        )[0]
+        gap = session.decide("gap", before.right - before.left)
+        if gap >= SEEN_GAP:
+            break
         session.needle_by(x=BACK_OFF)
-        session.places.backed_off = True
+    return before, gap
 
 
 def _gap(session: Session, frames: int) -> tuple[OpenJoint, tuple[Measured, ...]]:

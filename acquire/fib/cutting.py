@@ -9,9 +9,10 @@ from acquire.fib.charge import charge_for, charge_of_slice
 from acquire.fib.edges import falling_edge
 from acquire.fib.end_points import electrolyte
 from acquire.fib.face import Face, layers_on_face
-from acquire.fib.joint import Gap, joint_gap
+from acquire.fib.joint import joint_gap
 from acquire.fib.measured import Measured
 from acquire.fib.session import Session
+from acquire.fib.slit import slit_seen
 from acquire.fib.surveying import to_milling_tilt
 from drivers.fib import BeamPicture, seen
 from protocols.fib import BeamImage, CleaningCrossSection, Pattern, Rectangle
@@ -24,6 +25,9 @@ LEAST_OFF = 30e-9
 OPEN = 0.35
 """Most of a slit's length that may look closed while it is through: what lies behind it is not
 quite dark. What is not cut through looks closed all along. Ours, to verify."""
+SEEN_THROUGH = 0.5
+"""Share of the side's slit that must look unlike the face: what lies behind the rest may be as
+bright as the face is. Whether all of it is through shows when the lamella is lifted. Ours."""
 SHADED = 0.7
 """Share of a cut's length over which it is looked for; its ends lie beside other edges."""
 CAREFULLY = 8
@@ -208,23 +212,21 @@ def under_and_side_open(session: Session) -> bool:
     """True if the electron image shows the slits under the lamella and at its right end."""
     step = session.step
     lamella, width = step.lamella, step.undercut.width
-    steep = math.sin(session.setup.geometry.milling_tilt)
     face = session.places.half
 
-    def look(frames: int) -> tuple[Gap, Gap]:
+    def look(frames: int) -> tuple[Measured, Measured]:
         picture = session.electron(step.views.wide, frames)
         u, v = in_electrons(session, 0.0, face, -lamella.depth - width / 2)
         under = joint_gap(
             picture, u=u, v=v, reach=1.5 * width, across="v", along=SHADED * lamella.length
         )
-        u, v = in_electrons(session, (lamella.length + width) / 2, face, -lamella.depth / 2)
-        side = joint_gap(
-            picture, u=u, v=v, reach=1.5 * width, across="u", along=SHADED * lamella.depth * steep
-        )
-        return under, side
+        right = (lamella.length + width) / 2
+        u, top = in_electrons(session, right, face, 0.0)
+        bottom = in_electrons(session, right, face, -lamella.depth)[1]
+        return under.closed, slit_seen(picture, u=u, top=top, bottom=bottom, width=width)
 
-    gaps = session.known("the undercut", look, lambda both: (both[0].closed, both[1].closed))
-    return session.decide("undercut open", all(gap.closed.value <= OPEN for gap in gaps))
+    under, side = session.known("the undercut", look, lambda both: both)
+    return session.decide("undercut open", under.value <= OPEN and side.value >= SEEN_THROUGH)
 
 
 # -- clean --------------------------------------------------------------------------------------

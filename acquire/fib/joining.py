@@ -174,7 +174,7 @@ def _keep_weld(
         "tries": tries,
         "verified": verified,
     }
-    session.welds.append(weld)
+    session.welds.append(session.decide(f"weld {joint.name}", weld))
     if verified:
         note = f"{area.value * 1e12:.2g} um² of the {joint.name} joint are bridged"
         figures = {"area_m2": area.value, "gap_m": gap}

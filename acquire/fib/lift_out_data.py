@@ -5,21 +5,24 @@ Reads whatever there is: a run that goes on, broke off, or did only some stages.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from heapq import merge
-from typing import Literal
+from typing import Any, Literal
 
 from acquire.record import Decided, Done, RunRecord, StepRecord
 from drivers.cryo import CryoStatus
 from drivers.fib import BeamPicture, FibSetup, Milled
 from protocols.lift_out import STAGES, LiftOut, StageName
 
-StageState = Literal["done", "under way", "broke off", "not reached", "not asked"]
+StageState = Literal["done", "under way", "waiting", "broke off", "not reached", "not asked"]
 BEGUN, ENDED = "begun", "done"
 """What the procedure decides of `stage <name>`."""
-AT_ONCE = 2
-"""Entries after an image within which the procedure says what it was for."""
+MEASURED = "lamella"
+"""What it decides where the lamella is measured: v of its middle, half its thickness at the
+interface, and the thickness's standard error (m)."""
+OPEN: Mapping[str, StageState] = {"running": "under way", "waiting": "waiting"}
+"""What a stage is that has begun and not ended, by the state of the run; otherwise broke off."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +78,8 @@ class Mill:
     time_s: float
     purpose: str
     patterns: int
+    at: tuple[float, float]
+    """Centre of the first pattern in the ion image: right and down of its middle, m."""
     current: float
     """A."""
     charge: float
@@ -91,6 +96,16 @@ class Reading:
 
 
 @dataclass(frozen=True)
+class Seen:
+    """A figure that was read off an image."""
+
+    time_s: float
+    value: float
+    sigma: float = 0.0
+    """Standard error."""
+
+
+@dataclass(frozen=True)
 class LiftOutData:
     """A lift-out as far as it has gone; images are read when they are asked for."""
 
@@ -102,10 +117,24 @@ class LiftOutData:
     mills: tuple[Mill, ...]
     readings: tuple[Reading, ...]
 
-    def after(self, entry: int) -> frozenset[str]:
-        """Return what was decided of an image right after it was taken."""
-        near = (each.name for each in self.decided if entry < each.entry <= entry + AT_ONCE)
-        return frozenset(near)
+    @property
+    def welds(self) -> tuple[Mapping[str, Any], ...]:
+        """What was found of each joint that was filled, oldest first."""
+        return tuple(each.value for each in self.decided if each.name.startswith("weld "))
+
+    @property
+    def thickness(self) -> tuple[Seen, ...]:
+        """The lamella's thickness at the interface each time it was measured (m)."""
+        found = []
+        for each in self.decided:
+            if each.name == MEASURED:
+                _, half, *sigma = each.value
+                found.append(Seen(each.time_s, 2 * half, *sigma))
+        return tuple(found)
+
+    def after(self, entry: int) -> str:
+        """Return the name of what was decided right after an image was taken; empty for nothing."""
+        return next((each.name for each in self.decided if each.entry == entry + 1), "")
 
     def span_at(self, entry: int) -> Span | None:
         """Return the stage to which an entry of the journal belongs."""
@@ -120,7 +149,7 @@ def read_lift_out(record: RunRecord, step: StepRecord) -> LiftOutData:
     return LiftOutData(
         asked=asked,
         setup=next((each.result for each in setups), None),
-        spans=tuple(_spans(asked, decided, record.state == "running")),
+        spans=tuple(_spans(asked, decided, OPEN.get(record.state, "broke off"))),
         decided=decided,
         mills=tuple(_mills(record, step)),
         readings=tuple(
@@ -155,13 +184,14 @@ def _mill(done: Done) -> Mill:
         done.time_s,
         str(job["purpose"]),
         len(job["patterns"]),
+        (float(job["patterns"][0]["x"]), float(job["patterns"][0]["y"])),
         float(job["current"]),
         done.result.charge,
         done.result.seconds,
     )
 
 
-def _spans(asked: LiftOut, decided: Sequence[Decided], running: bool) -> Iterator[Span]:
+def _spans(asked: LiftOut, decided: Sequence[Decided], unfinished: StageState) -> Iterator[Span]:
     begun = {e.name: e for e in reversed(decided) if e.value == BEGUN}
     ended = {e.name: e for e in decided if e.value == ENDED}
     names = [name for name in STAGES if f"stage {name}" in begun]
@@ -172,5 +202,5 @@ def _spans(asked: LiftOut, decided: Sequence[Decided], running: bool) -> Iterato
             continue
         later = names[names.index(name) + 1 :]
         beyond = begun[f"stage {later[0]}"].entry if later else 1 << 62
-        state: StageState = "done" if end else "under way" if running else "broke off"
+        state: StageState = "done" if end else unfinished
         yield Span(name, state, start.entry, beyond, start.time_s, end.time_s if end else None)

@@ -36,8 +36,6 @@ class Places:
     """The ion image at this tilt in which the lamella was at `reference_u`, `reference_v`."""
     reference_u: float = 0.0
     reference_v: float = 0.0
-    backed_off: bool = False
-    """The tip has gone back a little from where it touched."""
     half: float = 0.0
     """Half of the lamella's thickness as it stands."""
 
@@ -91,9 +89,9 @@ class Session:
             for attempt in range(tries):
                 found = look(2**attempt)
                 refusals = [each.refusal for each in needed(found) if each.refusal is not None]
-                if not self.decide(f"cannot tell {what}", bool(refusals)):
+                why = self.decide(f"cannot tell {what}", refusals[0] if refusals else "")
+                if not why:
                     return found
-            why = refusals[0] if refusals else "the journal says that it could not be told"
             self.ask(f"{what} cannot be told from the image: {why}", ("look again", "stop"))
 
     def decide(self, name: str, value: T) -> T:
@@ -109,6 +107,8 @@ class Session:
         Raises:
             RunStopped: the answer is stop.
         """
+        # its figures are the analysis's: the journal's words are asked again, whatever it gives now
+        question = self.decide("question", question)
         said = self.run.ask(f"{self.stage}: {question}", choices, "stop")
         if said == "stop":
             raise RunStopped(f"stopped at {self.stage}: {question}")
@@ -173,7 +173,9 @@ def more(view: BeamImage, times: int) -> BeamImage:
 
 
 def _plain(value: Any) -> Any:
-    """Return numbers of NumPy as Python's own, within tuples too."""
+    """Return numbers of NumPy as Python's own, within tuples and dicts too."""
     if isinstance(value, tuple):
         return tuple(_plain(each) for each in value)
+    if isinstance(value, dict):
+        return {key: _plain(each) for key, each in value.items()}
     return value.item() if hasattr(value, "item") else value

@@ -18,6 +18,8 @@ MARGIN = 0.3e-6
 """Of the dark trench on each side that is fitted with it, m."""
 STARTS = ((30e-9, 0.2), (5e-9, 0.4), (70e-9, 0.05))
 """Leans (m) and edges from which the fit begins: it has more than one minimum."""
+NARROWEST = 0.3
+"""Share of the band's width at half its height that the top has at least."""
 ALSO = 6.0
 """A minimum is kept beside the best one if its chi² is at most so much more."""
 CORRELATED = 1.5
@@ -173,10 +175,12 @@ def _fits(profile: _Profile, band: Band, share: float) -> list[_Minimum]:
     """Return the minima that fit, best first."""
     from scipy.optimize import least_squares
 
-    dark = [float(profile.values[part].mean()) for part in (slice(0, 8), slice(-8, None))]
+    dark = [float(profile.values[part].mean()) + 0.01 for part in (slice(8), slice(-8, None))]
     bright = float(np.quantile(profile.values, 0.98))
     scale = model.sizes(max(bright - sum(dark) / 2, 1.0))
     problem = _Problem(profile, share, scale)
+    low = model.LOW.copy()
+    low[model.TOP] = max(low[model.TOP], NARROWEST * (band.bottom - band.top))
     minima = []
     for lean, edge in STARTS:
         width = max(band.bottom - band.top - lean, 20e-9)
@@ -198,9 +202,9 @@ def _fits(profile: _Profile, band: Band, share: float) -> list[_Minimum]:
         ]
         found = least_squares(
             problem.off,
-            np.clip(start, 1.001 * model.LOW + 1e-12, model.HIGH) / scale,
+            np.clip(start, 1.001 * low + 1e-12, model.HIGH) / scale,
             problem.slopes,
-            bounds=(model.LOW / scale, model.HIGH / scale),
+            bounds=(low / scale, model.HIGH / scale),
             x_scale="jac",
             max_nfev=60,
             ftol=1e-6,

@@ -24,8 +24,8 @@ USUAL = {
     2: (35e-9, 40e-9),
     3: (35e-9, 40e-9),
     8: (0.75, 0.2),
-    9: (0.4, 0.25),
-    10: (0.4, 0.25),
+    9: (0.45, 0.25),
+    10: (0.45, 0.25),
     11: (0.3, 0.25),
     12: (25e-9, 15e-9),
     13: (12e-9, 8e-9),
@@ -34,6 +34,9 @@ USUAL = {
 to 1 deg (taper less over-tilt [lit]); above the interface a face is of the top's material, but few
 of its electrons reach a detector above; below it is another material; edges are brighter over the
 escape depth of secondary electrons and the ions' range, 10 to 40 nm [lit]. Ours, to verify."""
+LIT = 0.4
+"""By how much the lower faces lose contrast, times the trench's brightness against the top's. Ours,
+to verify."""
 SHARP = (18e-9, 0.6)
 """Usual blur (standard deviation, m), and by how much its logarithm may be off. Ours, to verify."""
 
@@ -75,7 +78,12 @@ def brightness(x: Floats, w: Floats, share: float, top: Floats | float) -> Float
 def unusual(x: Floats) -> Floats:
     """Return how far parameters are from what is usual, in units of what they may be off.
 
-    Parameters along the last axis, as in the result.
+    Parameters along the last axis, as in the result. A bright trench takes the contrast from the
+    lower faces, which are then as bright as it is.
     """
-    off = [(x[..., index] - value) / width for index, (value, width) in USUAL.items()]
+    lit = (x[..., 5] + x[..., 6]) / (2 * x[..., 7])
+    off = [
+        (x[..., index] - value + (LIT * lit if index in (9, 10) else 0.0)) / width
+        for index, (value, width) in USUAL.items()
+    ]
     return np.stack([*off, np.log(x[..., BLUR] / SHARP[0]) / SHARP[1]], axis=-1)

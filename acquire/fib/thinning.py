@@ -9,6 +9,7 @@ from acquire.fib.aligning import mill, stand_still, strip_in
 from acquire.fib.cutting import joint_view, open_charge, slice_of
 from acquire.fib.edges import outer_edges
 from acquire.fib.end_points import interval, raise_flag
+from acquire.fib.lift_out_data import MEASURED
 from acquire.fib.measured import Measured
 from acquire.fib.result import species
 from acquire.fib.session import Session
@@ -53,7 +54,9 @@ def measure(session: Session) -> Strip:
         lambda strip: (strip.middle, strip.top, strip.at_interface),
     )
     at = session.places
-    at.v, at.half = session.decide("lamella", (strip.middle.value, strip.at_interface.value / 2))
+    thick = strip.at_interface
+    seen = session.decide(MEASURED, (strip.middle.value, thick.value / 2, thick.sigma))
+    at.v, at.half, _ = seen
     return strip
 
 

@@ -57,5 +57,5 @@ def _told_means(result: Mapping[str, Any]) -> str:
         text += f", {result['ln2_l']:.1f} l of liquid nitrogen"
     if result.get("ice_m"):
         low, high = result["ice_m"]
-        text += f", ice grown {low * 1e9:.2g} to {high * 1e9:.2g} nm as estimated"
+        text += f", ice grown {low * 1e9:.0f} to {high * 1e9:.0f} nm as estimated"
     return text

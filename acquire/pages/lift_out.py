@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from acquire.fib.approach import Approach
 from acquire.fib.lift_out_data import LiftOutData, Span, read_lift_out, shots
-from acquire.fib.looked_back import LookedBack
 from acquire.pages.lift_out_charts import brightness_chart, temperature_chart, thickness_chart
 from acquire.pages.lift_out_words import Verdict, told_species, verdict
 from acquire.pages.stage_pictures import Chosen, StagePicture, drawn
@@ -23,14 +23,23 @@ LITRE = 1e-3
 
 
 @dataclass(frozen=True)
+class Asked:
+    """A question of a stage, asked once or again and again."""
+
+    text: str
+    times: int
+    answer: str
+    """The newest; empty while there is none."""
+
+
+@dataclass(frozen=True)
 class StageShown:
     """One stage with its images."""
 
     name: str
     state: str
     seconds: float | None
-    asked: tuple[str, ...]
-    """Questions asked in it, with their answers."""
+    asked: tuple[Asked, ...]
     pictures: tuple[StagePicture, ...]
 
 
@@ -72,12 +81,11 @@ class LiftOutPage(StepPage):
 def lift_out_page(record: RunRecord, step: StepRecord, view: Mapping[str, Any]) -> LiftOutPage:
     """Return the page of a lift-out as far as it has gone."""
     data = read_lift_out(record, step)
-    images, seen = Chosen(data), LookedBack(data)
+    images, approach = Chosen(data), Approach(data)
     for shot in shots(record, step):
         images.see(shot)
-        seen.see(shot)
+        approach.see(shot)
     result = step.result or {}
-    flags = [flag for flag in view["flags"] if flag["step"] == step.index]
     return LiftOutPage(
         step.index,
         title_of(step),
@@ -86,32 +94,36 @@ def lift_out_page(record: RunRecord, step: StepRecord, view: Mapping[str, Any]) 
         facts=tuple(_facts(data, result)),
         verdict=verdict(data, step.result, view),
         stages=tuple(_shown(span, images, view) for span in data.spans),
-        welds=tuple(welds(data, result, flags, images.pairs)),
-        charts=tuple(_charts(data, seen)),
+        welds=tuple(welds(data, images.pairs)),
+        charts=tuple(_charts(data, approach)),
         used=tuple(_used(data, result, view["budgets"])),
         milled=tuple(_milled(data)),
     )
 
 
 def _shown(span: Span, images: Chosen, view: Mapping[str, Any]) -> StageShown:
-    asked = (
-        f"{each['text'].split(': ', 1)[1]} Answer: {each['answer'] or 'none yet'}"
-        for each in view["questions"]
-        if each["text"].startswith(f"{span.name}: ")
-    )
     return StageShown(
         span.name.replace("_", " "),
         span.state,
         span.duration,
-        tuple(asked),
+        tuple(_asked(span, view)),
         tuple(drawn(shot) for shot in images.of_stage(span.name)),
     )
 
 
-def _charts(data: LiftOutData, seen: LookedBack) -> Iterator[tuple[str, TimeChart]]:
+def _asked(span: Span, view: Mapping[str, Any]) -> Iterator[Asked]:
+    answers: dict[str, list[str]] = {}
+    for each in view["questions"]:
+        if each["text"].startswith(f"{span.name}: "):
+            answers.setdefault(each["text"], []).append(each["answer"] or "")
+    for text, given in answers.items():
+        yield Asked(text.split(": ", 1)[1], len(given), given[-1])
+
+
+def _charts(data: LiftOutData, approach: Approach) -> Iterator[tuple[str, TimeChart]]:
     named = (
-        ("Thickness", thickness_chart(data, seen.thickness)),
-        ("Contact", brightness_chart(data, seen.brightness)),
+        ("Thickness", thickness_chart(data)),
+        ("Contact", brightness_chart(data, approach.brightness)),
         ("Temperature", temperature_chart(data)),
     )
     for name, chart in named:
@@ -185,4 +197,4 @@ def _facts(data: LiftOutData, result: Mapping[str, Any]) -> Iterator[tuple[str, 
     )
     if result.get("ice_m"):
         low, high = result["ice_m"]
-        yield "ice grown", f"{low * 1e9:.2g} to {high * 1e9:.2g} nm, estimated"
+        yield "ice grown", f"{low * 1e9:.0f} to {high * 1e9:.0f} nm, estimated"

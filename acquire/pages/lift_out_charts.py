@@ -7,8 +7,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from acquire.fib.lift_out_data import LiftOutData
-from acquire.fib.looked_back import Seen
+from acquire.fib.lift_out_data import LiftOutData, Seen
 from acquire.pages.time_chart import Bound, Series, TimeChart, Value, time_chart
 
 SIGMAS = 1.96
@@ -18,7 +17,7 @@ USUAL = 3
 """Images of the approach that say how bright the lamella is without contact."""
 
 
-def thickness_chart(data: LiftOutData, seen: Sequence[Seen]) -> TimeChart | None:
+def thickness_chart(data: LiftOutData) -> TimeChart | None:
     """Return the measured thickness with its 95 % intervals beside target and bounds."""
     values = tuple(
         Value(
@@ -27,7 +26,7 @@ def thickness_chart(data: LiftOutData, seen: Sequence[Seen]) -> TimeChart | None
             (each.value - SIGMAS * each.sigma) * 1e9,
             (each.value + SIGMAS * each.sigma) * 1e9,
         )
-        for each in seen
+        for each in data.thickness
         if each.value > 0
     )
     target = data.asked.target

@@ -57,12 +57,14 @@ def data_uri(pixels: npt.NDArray[Any]) -> str:
     return _uri(png(grey(pixels)))
 
 
-def small_uri(pixels: npt.NDArray[Any], largest: int) -> str:
+def small_uri(pixels: npt.NDArray[Any], largest: int, gamma: float) -> str:
     """Return the image as a `data:` URI, small in pixels and in bytes: 64 greys.
 
-    Noise does not compress; the two bits that a small picture does not show are half its noise.
+    Grey is the brightness to the power of `gamma`: below 1 what is dark shows too. Noise does not
+    compress; the two bits that a small picture does not show are half its noise.
     """
-    return _uri(png(grey(pixels, largest) & np.uint8(0xFC)))
+    shown = (grey(pixels, largest) / 255.0) ** gamma * 255.0
+    return _uri(png(shown.astype(np.uint8) & np.uint8(0xFC)))
 
 
 def coloured_uri(picture: npt.NDArray[np.uint8], palette: npt.NDArray[np.uint8]) -> str:

@@ -5,6 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
+
+import numpy.typing as npt
 
 from acquire.fib.lift_out_data import LiftOutData, Shot
 from acquire.pages.png import small_uri
@@ -13,6 +16,10 @@ from protocols.units import CURRENT, LENGTH
 
 LARGEST = 256
 """Pixels along the side of an image in the page: four a stage stay within a few MB."""
+NEAR = 3e-6
+"""Shown around a joint, to each side (m)."""
+GAMMA = 0.6
+"""So that a specimen shows beside a needle that is brighter than all of it."""
 FONT = 0.07
 """Height of the words in a small picture per its width."""
 WELD = "weld"
@@ -43,6 +50,8 @@ class Pair:
     """Entry of the first patterns between them."""
     last: int
     """Entry of the last ones."""
+    at: tuple[float, float]
+    """Where they are in the image, m from its middle."""
     before: Shot | None = None
     after: Shot | None = None
 
@@ -89,16 +98,28 @@ def _pairs(data: LiftOutData) -> Iterator[Pair]:
     for mill in data.mills:
         if mill.purpose == WELD:
             of = max((entry for entry in planned if entry < mill.entry), default=0)
-            joints.setdefault(of, Pair(mill.entry, mill.entry)).last = mill.entry
+            joints.setdefault(of, Pair(mill.entry, mill.entry, mill.at)).last = mill.entry
     yield from joints.values()
 
 
-def drawn(shot: Shot) -> StagePicture:
-    """Return an image as the page shows it."""
-    rows, columns = shot.picture.pixels.shape
-    uri = small_uri(shot.picture.pixels, LARGEST)
-    picture = scaled(rows, columns, shot.picture.pixel_size, uri, FONT)
-    return StagePicture(picture, caption(shot))
+def drawn(shot: Shot, at: tuple[float, float] | None = None) -> StagePicture:
+    """Return an image as the page shows it: all of it, or what is near `at` (m from its middle)."""
+    pixels, size = shot.picture.pixels, shot.picture.pixel_size
+    if at is not None:
+        pixels = _near(pixels, round(at[0] / size), round(at[1] / size), round(NEAR / size))
+    rows, columns = pixels.shape
+    picture = scaled(rows, columns, size, small_uri(pixels, LARGEST, GAMMA), FONT)
+    part = "" if at is None else f"part of {columns * size * 1e6:.2g} µm, "
+    return StagePicture(picture, f"{part}{caption(shot)}")
+
+
+def _near(pixels: npt.NDArray[Any], right: int, down: int, reach: int) -> npt.NDArray[Any]:
+    """Return a square of 2 `reach` around a place, moved so that it lies within the image."""
+    parts = []
+    for count, off in zip(pixels.shape, (down, right), strict=True):
+        begin = min(max(count // 2 + off - reach, 0), max(count - 2 * reach, 0))
+        parts.append(slice(begin, begin + 2 * reach))
+    return pixels[parts[0], parts[1]]
 
 
 def caption(shot: Shot) -> str:

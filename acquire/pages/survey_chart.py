@@ -93,7 +93,7 @@ def scaled(rows: int, columns: int, pixel_size: float, uri: str, font: float = 0
     """Return a picture with a scale bar; `font` is the height of its words per width."""
     width = columns * pixel_size
     bar = max(v for v in ticks(0.0, width / 4, 3) or [width / 4])
-    unit = ruler_for(width, bar)
+    unit, per_metre = ("µm", 1e6) if bar >= 0.999e-6 else ("nm", 1e9)
     margin = columns * 0.04
     return Survey(
         columns=columns,
@@ -101,7 +101,7 @@ def scaled(rows: int, columns: int, pixel_size: float, uri: str, font: float = 0
         uri=uri,
         bar=Bar(margin, bar / pixel_size),
         bar_y=rows - margin,
-        bar_text=f"{bar * unit.per_metre:g} {unit.unit}",
+        bar_text=f"{bar * per_metre:g} {unit}",
         font=columns * font,
     )
 

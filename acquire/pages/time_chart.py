@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from acquire.pages.charts import COLOURS, DASHES, LEFT, RIGHT, Tick, ticks
 
 TOP, BOTTOM = 34.0, 214.0
+SHORTEST = 5.0
+"""Seconds that an axis shows at least."""
 MARGIN = 0.02
 """Of the time on both sides, so that the first and last value stand clear of the edge."""
 LABELLED = 7.0
@@ -35,7 +37,7 @@ class Series:
     name: str
     values: tuple[Value, ...]
     joined: bool = True
-    """By a line; else each is a point with its interval."""
+    """By a line; else, or where there is one alone, each is a point with its interval."""
 
 
 @dataclass(frozen=True)
@@ -124,7 +126,7 @@ def time_chart(
     times = [v.time_s for each in series for v in each.values]
     if not times:
         return None
-    begin, span = min(times), max(max(times) - min(times), 60.0)
+    begin, span = min(times), max(max(times) - min(times), SHORTEST)
     x = _Times(begin - MARGIN * span, (1 + 2 * MARGIN) * span)
     y = _Heights(_reach(series, bounds, logarithmic), logarithmic)
     return TimeChart(
@@ -157,7 +159,8 @@ class _Times:
 
     def __init__(self, begin: float, span: float) -> None:
         self.begin, self.span = begin, span
-        self.unit, self.per = ("h", 3600.0) if span > 5400 else ("min", 60.0)
+        units = (("h", 3600.0, 5400.0), ("min", 60.0, 120.0), ("s", 1.0, 0.0))
+        self.unit, self.per = next((unit, per) for unit, per, above in units if span > above)
 
     def at(self, time_s: float) -> float:
         share = min(max((time_s - self.begin) / self.span, 0.0), 1.0)
@@ -165,7 +168,7 @@ class _Times:
 
     def ticks(self) -> tuple[Tick, ...]:
         low, high = self.begin / self.per, (self.begin + self.span) / self.per
-        return tuple(Tick(self.at(each * self.per), f"{each:g}") for each in ticks(low, high, 12))
+        return tuple(Tick(self.at(each * self.per), f"{each:.9g}") for each in ticks(low, high, 10))
 
 
 class _Heights:
@@ -199,7 +202,7 @@ def _curve(series: Series, number: int, x: _Times, y: _Heights) -> Curve:
         COLOURS[number % len(COLOURS)],
         DASHES[number % len(DASHES)],
         " ".join(f"{each.x},{each.y}" for each in dots) if series.joined else "",
-        () if series.joined else dots,
+        () if series.joined and len(dots) > 1 else dots,
         LEFT + 150.0 * number,
     )
 

@@ -27,28 +27,11 @@ class WeldEvidence:
     after: StagePicture | None
 
 
-def welds(
-    data: LiftOutData,
-    result: Mapping[str, Any],
-    flags: Sequence[Mapping[str, Any]],
-    pairs: Sequence[Pair],
-) -> Iterator[WeldEvidence]:
-    """Yield every joint that was filled, oldest first.
-
-    Args:
-        data: the lift-out.
-        result: its result, whose welds say all of each joint; empty where it has not ended.
-        flags: of the step; before it has ended they are what is known.
-        pairs: the images around each, in the same order.
-    """
-    found = result.get("welds") or [
-        {**flag, "joint": flag["of"], "verified": True}
-        for flag in flags
-        if flag["kind"] == "bridged"
-    ]
-    for number in range(max(len(found), len(pairs))):
-        weld = found[number] if number < len(found) else {}
-        joint = str(weld.get("joint", "not named in the record yet"))
+def welds(data: LiftOutData, pairs: Sequence[Pair]) -> Iterator[WeldEvidence]:
+    """Yield every joint that was filled, oldest first, with the images around each."""
+    for number in range(max(len(data.welds), len(pairs))):
+        weld = data.welds[number] if number < len(data.welds) else {}
+        joint = str(weld.get("joint", "not looked at yet"))
         settings = data.asked.weld if joint == "needle" else data.asked.weld_grid
         yield _evidence(joint, settings, weld, pairs[number] if number < len(pairs) else None)
 
@@ -64,8 +47,8 @@ def _evidence(
         gap=_length(weld.get("gap_m"), settings.gap_max),
         area=_area(weld, settings.area_min),
         tries=str(weld.get("tries", "-")),
-        before=None if pair is None or pair.before is None else drawn(pair.before),
-        after=None if pair is None or pair.after is None else drawn(pair.after),
+        before=None if pair is None or pair.before is None else drawn(pair.before, pair.at),
+        after=None if pair is None or pair.after is None else drawn(pair.after, pair.at),
     )
 
 

@@ -199,6 +199,13 @@ class Chamber:
             to[0] += carried_end(self.solid)
         return triple(to)
 
+    def stub(self, t: float) -> Triple | None:
+        """Return where the piece is that the needle keeps of a released lamella; None if none."""
+        tip = self.tip(t)
+        if self.solid.held != "grid" or tip is None or not self.welded:
+            return None
+        return self._beside(tip)
+
     def meet(self) -> list[Event]:
         """Return what follows from where needle and specimen have come to be; it is done then."""
         t = self.world.now()

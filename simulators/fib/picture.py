@@ -74,6 +74,7 @@ class Pictures:
             stack=chamber.stack,
             place=chamber.place,
             needle=None if tip is None else triple(tip),
+            stub=chamber.stub(t),
             in_contact=chamber.in_contact(t),
             shift=shift,
             blur=chamber.settings.vibration,

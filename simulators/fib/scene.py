@@ -44,6 +44,9 @@ class Scene:
     """What the stage has brought under the beams; elsewhere is the film as it was."""
     needle: tuple[float, float, float] | None = None
     """True place of the tip in the frame (m); None while it is out."""
+    stub: tuple[float, float, float] | None = None
+    """Where the piece is that stays welded to the needle after the lamella was released, as
+    `Solid.moved` counts it (m); None without one."""
     in_contact: bool = False
     """The needle touches the lamella and leads its charge away."""
     shift: tuple[float, float] = (0.0, 0.0)

@@ -95,11 +95,7 @@ class Terrain:
         ends = np.full(len(x), -np.inf)
         places = column_places()
         near = places > -HALF
-        ahead = depth[:, near].copy()
-        in_band = np.abs(x) < BAND_X
-        inner = places[near] < HALF  # the band itself is not terrain: no wall where it begins
-        ahead[np.ix_(in_band, inner)] = ahead[in_band][:, ~inner][:, :1]
-        before = _course(ahead, places[near], self.raster, begins)
+        before = _course(depth[:, near], places[near], self.raster, begins)
         behind = _course(depth[:, ~near], places[~near], self.raster, ends)
         return self._lit(*before, index, outside), self._lit(*behind, index, outside)
 

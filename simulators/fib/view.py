@@ -19,7 +19,7 @@ from protocols.fib import BeamImage
 from protocols.units import ELEMENTARY_CHARGE
 from simulators.fib.block import Block
 from simulators.fib.bodies import Maker, lamella_cells, mirrored
-from simulators.fib.holding import end_of
+from simulators.fib.holding import end_of, present
 from simulators.fib.needle_view import needle_shown
 from simulators.fib.raster import Floats, Layer, Raster, Reals, Shown, empty
 from simulators.fib.scene import Look, Scene, Shades, shades
@@ -126,6 +126,8 @@ class Drawing:
         carried = solid.held in ("needle", "needle and grid")
         if self.scene.place == "grid":
             seen = self._dressed(self._block(self.maker.post())).over(self._nothing())
+            if self.scene.stub is not None:
+                seen = self._stub(self.scene.stub, seen)
             if carried or solid.held == "grid":
                 return self._lamella(solid.moved[0] - end_of(solid, -1), seen)
             return seen
@@ -190,6 +192,20 @@ class Drawing:
         solid, seen = self.solid, self._block(self.maker.apart(x))
         v = solid.moved[1] * self.raster.cos - solid.moved[2] * self.raster.sin
         return self._bonds(x, self._dressed(seen, x, v).over(behind))
+
+    def _stub(self, moved: tuple[float, float, float], behind: Shown) -> Shown:
+        """Draw what of the lamella is left on the needle over what is behind it."""
+        x, y, z = moved
+        lamella = self.maker.lamella
+        right = np.arange(len(lamella)) > np.flatnonzero(lamella.any(axis=1))[-1]
+        piece = present(self.solid) & right[:, None]
+        if not piece.any():
+            return behind
+        solid = replace(self.solid, moved=(x, -y if self.flipped else y, z))
+        maker = replace(self.maker, solid=solid, lamella=piece)
+        v = solid.moved[1] * self.raster.cos - z * self.raster.sin
+        at = x - end_of(self.solid, -1)
+        return self._dressed(self._block(maker.apart(at)), at, v).over(behind)
 
     def _bonds(self, x: float, behind: Shown) -> Shown:
         for bond in self.maker.bonds(x):

@@ -267,3 +267,12 @@ def test_a_real_map_replays_and_a_replay_that_was_stopped_goes_on(tmp_path: Path
     (run,) = [path.parent for path in (tmp_path / "cut").glob("*/run.db")]
     assert resume_run(run, desk=desk()).state == "finished"
     assert view(tmp_path / "cut")["results"] == whole["results"]
+
+
+def test_a_lab_that_lacks_an_instrument_is_told_which_drivers_there_are(tmp_path: Path) -> None:
+    lab = tmp_path / "lab.yaml"
+    lab.write_text("instruments:\n  cryo: {driver: operator-cryo, address: cold-stage.yaml}\n")
+    result = liftline("run", "joule2020/eds-line", "--lab", lab, "--out", tmp_path)
+    assert result.exit_code == 2
+    assert "needs stem, which lab 'lab' does not have" in result.stderr
+    assert "stem: {driver: simulated-stem}" in result.stderr

@@ -17,6 +17,7 @@ from drivers.errors import LimitError
 from drivers.fib import (
     BeamPicture,
     Fib,
+    FibLimits,
     FibSetup,
     FibStatus,
     Milled,
@@ -25,6 +26,7 @@ from drivers.fib import (
     StagePosition,
 )
 from protocols.fib import BeamImage, Rectangle
+from tests.drivers.fibsem_demo import FLAT, Hurried
 from tests.simulators.fib.fibs import open_fib
 from tests.simulators.stems import run_through
 
@@ -54,7 +56,19 @@ def simulated(folder: Path) -> Case:
     )
 
 
-MAKERS: list[Callable[[Path], Case]] = [simulated]
+def openfibsem(folder: Path) -> Case:
+    """OpenFIBSEM's demo microscope behind our driver; skipped where fibsem is not installed."""
+    pytest.importorskip("fibsem", reason="needs liftline[openfibsem]")
+    return Case(
+        Hurried(FLAT, FibLimits(needle_reach=250e-6)),
+        BeamImage(field=20e-6, pixels=64, dwell=1e-6, frames=2, current=10e-12),
+        Milling("trench", (Rectangle(x=0, y=9e-6, width=6e-6, height=4e-6),), 1e-9, 30e3, 20e-9),
+        StagePosition(20e-6, -30e-6, 4e-3, 0.0, math.radians(52)),
+        5e-6,
+    )
+
+
+MAKERS: list[Callable[[Path], Case]] = [simulated, openfibsem]
 
 
 @pytest.fixture(params=MAKERS, ids=lambda maker: maker.__name__)

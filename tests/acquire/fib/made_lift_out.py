@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from acquire.fib.lift_out_data import BEGUN, ENDED
+from acquire.fib.lift_out_data import BEGUN, ENDED, MEASURED
 from acquire.flags import Flag
 from drivers.codec import canonical
 from drivers.cryo import CryoStatus
@@ -19,7 +19,6 @@ from drivers.fib import BeamPicture, FibSetup, Geometry, Milled, Milling, Needle
 from protocols.fib import BeamImage, Rectangle
 from protocols.lift_out import ION_CHARGE, STAGES, LiftOut, StageName
 from protocols.loader import load_protocol
-from tests.acquire.fib.drawn import Drawn
 from tests.acquire.made_run import MadeRun
 
 SETUP = FibSetup(
@@ -105,12 +104,11 @@ class MadeLiftOut:
         picture = BeamPicture(pixels, size, "ion" if beam == "ion" else "electron", angle, 1e-12)
         return self.made.do(f"fib.{beam}_image", [taken], picture)
 
-    def measure(self, thickness: float, seed: int = 0) -> None:
-        """An image in which the lamella is measured."""
-        picture = Drawn(thickness=thickness, seed=seed).picture()
-        self.made.do("fib.ion_image", [self.step.views.thin], picture)
-        self.made.decide("cannot tell the lamella's thickness", False)
-        self.made.decide("lamella", [0.0, thickness / 2])
+    def measure(self, thickness: float) -> None:
+        """An image in which the lamella is measured to 4 nm."""
+        self.look("ion", self.step.views.thin)
+        self.made.decide("cannot tell the lamella's thickness", "")
+        self.made.decide(MEASURED, [0.0, thickness / 2, 4e-9])
         self.made.seconds += 240.0
 
     def approach(self, levels: Sequence[int]) -> None:
@@ -134,12 +132,14 @@ class MadeLiftOut:
         self.made.journal.settle(entry, 0, charge, [[ION_CHARGE, charge, None]])
         return entry
 
-    def weld(self) -> None:
-        """A joint that is looked at, filled and looked at again."""
+    def weld(self, found: dict[str, Any] | None) -> None:
+        """A joint that is looked at, filled and looked at again: with what was found, if it was."""
         self.made.decide("charge", 3e-8)
         self.look("ion", self.step.views.near)
         self.mill("weld", 3e-8)
-        self.look("ion", self.step.views.near)
+        if found is not None:
+            self.look("ion", self.step.views.near)
+            self.made.decide(f"weld {found['joint']}", found)
 
     def cold(self, kelvin: float, used: float = 5e-3) -> None:
         status = CryoStatus(kelvin, 0.0, kelvin + 8, kelvin - 5, 88.15, 9e3, used, False)
@@ -172,15 +172,15 @@ class MadeLiftOut:
                 self.end(stage)
             elif stage in ("weld", "weld_grid"):
                 self.begin(stage)
-                for _ in range(1 if stage == "weld" else 2):
-                    self.weld()
+                for joint in WELDS[:1] if stage == "weld" else WELDS[1:]:
+                    self.weld(joint)
                 self.end(stage)
             elif stage in ("thin", "polish"):
                 self.begin(stage)
                 rounds = (0.9e-6, 0.5e-6, 0.3e-6) if stage == "thin" else (180e-9, 92e-9)
-                for number, thickness in enumerate(rounds):
+                for thickness in rounds:
                     self.mill(stage, 1e-8)
-                    self.measure(thickness, number)
+                    self.measure(thickness)
                 self.end(stage)
             else:
                 self.stage(stage)

@@ -6,13 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from acquire.fib.approach import Approach
 from acquire.fib.lift_out_data import read_lift_out, shots
-from acquire.fib.looked_back import LookedBack
-from acquire.flags import Flag
 from acquire.lease import lease
 from acquire.pages.report import write_report
 from acquire.record import RunRecord
-from protocols.lift_out import STAGES
 from tests.acquire.fib.made_lift_out import WELDS, MadeLiftOut, the_step
 from tests.acquire.made_run import MadeRun
 from tests.acquire.test_report import OUTSIDE, Words
@@ -86,45 +84,43 @@ def test_a_run_without_any_stage_yet_can_be_shown(lifted: MadeLiftOut) -> None:
 
 
 def test_each_weld_stands_with_area_gap_and_whether_it_is_verified(lifted: MadeLiftOut) -> None:
-    for stage, joints in (("weld", 1), ("weld_grid", 2)):
+    for stage, joints in (("weld", WELDS[:1]), ("weld_grid", WELDS[1:])):
         lifted.begin(stage)
-        for _ in range(joints):
-            lifted.weld()
+        for joint in joints:
+            lifted.weld(joint)
         lifted.end(stage)
-    lifted.result()
     text = words(lifted.close())
     assert "needle verified 0.30 µm (at most 0.6) 2.10 ± 0.10 µm² (at least 1.5) 1" in text
     assert "post back not verified 0.30 µm (at most 0.6) 0.70 ± 0.10 µm² (at least 1.5) 1" in text
     for joint in WELDS:
         name = joint["joint"].replace("_", " ")
-        assert f"{name}, before. ions 10 pA, field 12 µm, seen straight on" in text
-        assert f"{name}, after. ions 10 pA, field 12 µm, seen straight on" in text
+        assert f"{name}, before. part of 6 µm, ions 10 pA, field 12 µm, seen straight on" in text
+        assert f"{name}, after. part of 6 µm, ions 10 pA, field 12 µm, seen straight on" in text
 
 
-def test_before_the_end_a_weld_is_known_by_its_flag(lifted: MadeLiftOut) -> None:
+def test_a_weld_is_told_before_the_run_has_ended(lifted: MadeLiftOut) -> None:
     lifted.begin("weld")
-    lifted.weld()
-    figures = {"area_m2": 2.1e-12, "gap_m": 0.3e-6}
-    lifted.flag(Flag("bridged", "needle", STAGES.index("weld"), figures, 0.95))
+    lifted.weld(WELDS[0])
     text = words(lifted.close("stopped", "by the operator"))
-    assert "needle verified 0.30 µm (at most 0.6) 2.10 µm² (at least 1.5)" in text
+    assert "needle verified 0.30 µm (at most 0.6) 2.10 ± 0.10 µm² (at least 1.5) 1" in text
 
 
-def test_thickness_is_read_off_the_images_that_were_measured(lifted: MadeLiftOut) -> None:
+def test_a_weld_that_was_cut_off_is_not_verified(lifted: MadeLiftOut) -> None:
+    lifted.begin("weld")
+    lifted.weld(None)
+    text = words(lifted.close("fault", "the vacuum failed"))
+    assert "not looked at yet not verified - - (at least 1.5) -" in text
+
+
+def test_thickness_stands_with_its_error_each_time_it_was_measured(lifted: MadeLiftOut) -> None:
     lifted.begin("polish")
     lifted.look("ion")
     for thickness in (300e-9, 180e-9, 92e-9):
         lifted.measure(thickness)
     with RunRecord(lifted.close()) as record:
-        (step,) = record.steps()
-        data = read_lift_out(record, step)
-        seen = LookedBack(data)
-        for shot in shots(record, step):
-            seen.see(shot)
-    faces = 60e-9 * lifted.step.interface / lifted.step.lamella.depth
-    measured = [each.value for each in seen.thickness]
-    assert measured == pytest.approx([300e-9 + faces, 180e-9 + faces, 92e-9 + faces], abs=20e-9)
-    assert all(each.sigma > 0 for each in seen.thickness)
+        seen = read_lift_out(record, record.steps()[0]).thickness
+    assert [each.value for each in seen] == pytest.approx([300e-9, 180e-9, 92e-9])
+    assert [each.sigma for each in seen] == [4e-9] * 3
 
 
 def test_brightness_is_read_off_the_approach_alone(lifted: MadeLiftOut) -> None:
@@ -133,7 +129,7 @@ def test_brightness_is_read_off_the_approach_alone(lifted: MadeLiftOut) -> None:
     lifted.approach([200, 202, 199, 260])
     with RunRecord(lifted.close()) as record:
         (step,) = record.steps()
-        seen = LookedBack(read_lift_out(record, step))
+        seen = Approach(read_lift_out(record, step))
         for shot in shots(record, step):
             seen.see(shot)
     assert [each.value for each in seen.brightness] == [200, 202, 199, 260]
@@ -146,6 +142,13 @@ def test_temperatures_and_nitrogen_stand_before_the_end(lifted: MadeLiftOut) -> 
     page = write_report(lifted.close("stopped", "by the operator")).read_text(encoding="utf-8")
     assert "temperature / °C" in page
     assert "4.2 of 20 l allowed" in page
+
+
+def test_a_single_reading_is_drawn_as_a_point(lifted: MadeLiftOut) -> None:
+    lifted.begin("cool")
+    lifted.cold(293.0)
+    page = write_report(lifted.close("stopped", "by the operator")).read_text(encoding="utf-8")
+    assert page.count("<circle") == 3
 
 
 def test_a_temperature_that_is_not_known_is_left_out(lifted: MadeLiftOut) -> None:
@@ -173,10 +176,12 @@ def test_a_species_that_differs_from_the_publication_is_told(lifted: MadeLiftOut
 
 
 def test_a_question_stands_with_the_stage_that_asked_it(lifted: MadeLiftOut) -> None:
-    lifted.stage("trench")
+    lifted.begin("trench")
     lifted.ask("trench: done; look at the images", "go on")
+    lifted.ask("trench: again?", "go on")
     lifted.ask("trench: again?", None)
-    text = words(lifted.close("waiting", "question 2"))
+    text = words(lifted.close("waiting", "question 3"))
     assert "Waits for an answer: in stage trench" in text
+    assert "trench waiting" in text
     assert "Asked: done; look at the images Answer: go on" in text
-    assert "Asked: again? Answer: none yet" in text
+    assert "Asked 2 times: again? No answer yet." in text

@@ -103,7 +103,12 @@ def test_budgets_are_told_in_the_units_of_the_lab(lifted: MadeLiftOut) -> None:
 def test_each_flag_is_told_with_its_figures(
     lifted: MadeLiftOut, kind: str, of: str, figures: dict[str, Any], expected: str
 ) -> None:
-    lifted.flag(Flag(kind, of, 3, figures, 0.95, note="as seen"))
+    lifted.flag(Flag(kind, of, 3, figures, 0.95))
     lifted.result()
     (flag,) = view(lifted.close())["flags"]
-    assert told_flag(flag) == f"{expected}; as seen"
+    assert told_flag(flag) == expected
+
+
+def test_a_note_that_holds_the_figures_is_told_in_their_place() -> None:
+    flag = {"kind": "severed", "of": "bridge", "gap_m": 0.9e-6, "note": "a gap of 0.9 um is seen"}
+    assert told_flag(flag) == "severed of bridge; a gap of 0.9 um is seen"

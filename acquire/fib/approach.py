@@ -1,4 +1,4 @@
-"""Thickness and brightness over a lift-out, read off its images again as the procedure did."""
+"""The brightness of the lamella while the needle comes nearer, read off the images again."""
 
 from __future__ import annotations
 
@@ -8,60 +8,27 @@ from typing import Any
 
 import numpy as np
 
-from acquire.fib.lift_out_data import LiftOutData, Shot
-from acquire.fib.strip import lamella_strip
+from acquire.fib.lift_out_data import LiftOutData, Seen, Shot
 from drivers.fib import BeamPicture
 
-MEASURED, APPROACHED = "lamella", "touches"
-"""What the procedure decides right after an image that it measures the lamella in, and after one
-of the approach."""
+APPROACHED = "touches"
+"""What the procedure decides right after an image of the approach."""
 ENDS = 1e-6
 """Left out at each end of the lamella, where the needle may be in the image (m)."""
 
 
-@dataclass(frozen=True)
-class Seen:
-    """A figure that was read off an image."""
-
-    time_s: float
-    value: float
-    sigma: float = 0.0
-    """Standard error."""
-
-
 @dataclass
-class LookedBack:
-    """What is read off the images as they come."""
+class Approach:
+    """The images of the approach as they come."""
 
     data: LiftOutData
-    thickness: list[Seen] = field(default_factory=list)
-    """At the interface, m."""
     brightness: list[Seen] = field(default_factory=list)
-    """Of the lamella's top, counts; one for each step of the approach."""
+    """Of the lamella's top, counts; one for each image of the approach."""
 
     def see(self, shot: Shot) -> None:
-        """Take the next image."""
-        if shot.picture.beam != "ion":
+        """Take the next image of the lift-out."""
+        if shot.picture.beam != "ion" or self.data.after(shot.entry) != APPROACHED:
             return
-        said = self.data.after(shot.entry)
-        if MEASURED in said:
-            self._measure(shot)
-        elif APPROACHED in said:
-            self._watch(shot)
-
-    def _measure(self, shot: Shot) -> None:
-        asked = self.data.asked
-        strip = lamella_strip(
-            shot.picture,
-            kept=asked.lamella.kept,
-            depth=asked.lamella.depth,
-            interface=asked.interface,
-        )
-        found = strip.at_interface
-        if found.known:
-            self.thickness.append(Seen(shot.time_s, found.value, found.sigma))
-
-    def _watch(self, shot: Shot) -> None:
         place = self._place(shot.entry)
         level = None if place is None else _mean(shot.picture, *place)
         if level is not None:

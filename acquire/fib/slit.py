@@ -1,0 +1,58 @@
+"""A slit in a face: something else than the face is seen through it."""
+
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+
+import numpy as np
+
+from acquire.fib.band import places
+from acquire.fib.measured import Measured, refused
+from drivers.fib import BeamPicture
+
+PARTS = 4
+"""Pieces of the slit's length that are judged each by itself."""
+CONTRAST = 0.15
+"""Of the face's brightness, by which what is behind must differ; curtaining makes less. Ours."""
+SURE = 4.0
+"""Standard errors by which it must."""
+
+
+def slit_seen(
+    picture: BeamPicture, *, u: float, top: float, bottom: float, width: float
+) -> Measured:
+    """Return the share (0 to 1) of an upright slit's length through which one sees.
+
+    What lies behind is darker or, lit from elsewhere, brighter than the face; what is not cut
+    through is the face still. The face to the left of the slit is what it is compared with.
+
+    Args:
+        picture: of the beam that sees the face.
+        u: of the slit's middle (m).
+        top: v of its upper end (m).
+        bottom: v of its lower end (m).
+        width: of the slit (m).
+    """
+    pixels = np.asarray(picture.pixels, float)
+    at_v, at_u = (places(count, picture.pixel_size) for count in pixels.shape)
+    inside = np.abs(at_u - u) <= 0.3 * width
+    face = np.abs(at_u - (u - 1.3 * width)) <= 0.4 * width
+    if inside.sum() < 2 or face.sum() < 2:
+        return refused("the slit is too narrow in the image; use a smaller field")
+    ends = np.linspace(top, bottom, PARTS + 1)
+    seen = []
+    for low, high in pairwise(ends):
+        rows = (at_v >= low) & (at_v < high)
+        if not rows.any():
+            return refused("the slit is not in the image; centre it")
+        behind, beside = pixels[np.ix_(rows, inside)], pixels[np.ix_(rows, face)]
+        noise = math.hypot(*(_error(each) for each in (behind, beside)))
+        apart = abs(float(behind.mean() - beside.mean()))
+        seen.append(apart > max(CONTRAST * float(beside.mean()), SURE * noise))
+    return Measured(float(np.mean(seen)), 0.5 / math.sqrt(PARTS))
+
+
+def _error(patch: np.ndarray[tuple[int, int], np.dtype[np.float64]]) -> float:
+    """Return the standard error of a patch's mean."""
+    return float(patch.std() / math.sqrt(patch.size))

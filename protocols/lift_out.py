@@ -268,6 +268,13 @@ class Weld(Cut):
     """Bridged area (m²) below which the weld is not taken as holding; ours, to verify."""
 
 
+class GridWeld(Weld):
+    """A weld to the post, at either face of the lamella."""
+
+    area_min: Annotated[float, Field(gt=0)] = 1.0e-12
+    """Of each face's joint (m²), half the lamella's thickness wide; ours, to verify."""
+
+
 class Sever(Cut):
     """The bridge is cut, and later the needle's end of the lamella."""
 
@@ -352,7 +359,7 @@ class LiftOut(Step):
     sever: Sever = Sever()
     lift: Lift = Lift()
     land: Land = Land()
-    weld_grid: Weld = Weld()
+    weld_grid: GridWeld = GridWeld()
     release: Sever = Sever()
     thin: Thin = Thin()
     polish: Polish = Polish()

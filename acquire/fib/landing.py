@@ -19,6 +19,8 @@ from protocols.lift_out import Weld
 
 HIGH = 0.3e-6
 """Height within which the lamella's top is brought to the post's, m; ours, to verify."""
+BESIDE = 1.2e-6
+"""Distance from the middle of the images within which the post is left where it is, m."""
 ASIDE = 0.15e-6
 """Distance across within which the lamella is brought to the post's middle, m; ours."""
 COARSE = 2e-6
@@ -85,9 +87,11 @@ def _to_the_grid(session: Session) -> None:
         z = _height(session, ion.upper.value, electron)
         x = ion.end.value + post_to_middle(session)
         off = session.decide("post", (x, y, z))
-        if max(abs(off[0]), abs(off[1])) <= 0.6e-6 and abs(off[2]) <= HIGH:
+        if max(abs(off[0]), abs(off[1])) <= BESIDE and abs(off[2]) <= HIGH:
             break
-        session.shift(tilt, x=-off[0], y=-off[1], z=-off[2])
+        aside = max(abs(off[0]), abs(off[1])) > BESIDE  # a stage that need not move does not miss
+        x, y = (-off[0], -off[1]) if aside else (0.0, 0.0)
+        session.shift(tilt, x=x, y=y, z=-off[2])
     else:
         session.ask(f"the post is not where it should be, by {[f'{o * 1e6:.2f}' for o in off]} um")
     places.u, places.v = off[0], off[1]

@@ -12,7 +12,7 @@ from drivers.stem import Image
 
 SPOT = 0.1
 """Pixels that no correlation is taken to be better than; ours, to verify."""
-ENOUGH = 256
+ENOUGH = 128
 """Pixels along a side that a shift is found from; more of them take long and tell no more."""
 
 

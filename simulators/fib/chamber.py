@@ -155,6 +155,11 @@ class Chamber:
     @property
     def welded(self) -> bool:
         """True if metal joins needle and lamella, be it ever so little."""
+        return self.solid.held != "grid" and self._clings
+
+    @property
+    def _clings(self) -> bool:
+        """True if metal joins the needle to the lamella, or to a piece that was cut off it."""
         return self.grip is not None and any(
             bond.joint == "needle" and bond.area > CLINGS for bond in self.solid.bonds
         )
@@ -202,7 +207,7 @@ class Chamber:
     def stub(self, t: float) -> Triple | None:
         """Return where the piece is that the needle keeps of a released lamella; None if none."""
         tip = self.tip(t)
-        if self.solid.held != "grid" or tip is None or not self.welded:
+        if self.solid.held != "grid" or tip is None or not self._clings:
             return None
         return self._beside(tip)
 

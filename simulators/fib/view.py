@@ -106,6 +106,8 @@ class Drawing:
         beam: BeamName,
         flipped: bool,
     ) -> None:
+        if scene.stub is not None:  # the needle's metal is drawn with what it holds
+            solid = replace(solid, bonds=[b for b in solid.bonds if b.joint != "needle"])
         self.scene, self.solid, self.raster, self.look = scene, solid, raster, look
         self.shades, self.flipped = shades, flipped
         self.finer = FINER if raster.size * raster.pixels < FINE_FIELD else 1
@@ -201,11 +203,15 @@ class Drawing:
         piece = present(self.solid) & right[:, None]
         if not piece.any():
             return behind
-        solid = replace(self.solid, moved=(x, -y if self.flipped else y, z))
+        bonds = [bond for bond in self.scene.solid.bonds if bond.joint == "needle"]
+        solid = replace(self.solid, moved=(x, -y if self.flipped else y, z), bonds=bonds)
         maker = replace(self.maker, solid=solid, lamella=piece)
         v = solid.moved[1] * self.raster.cos - z * self.raster.sin
         at = x - end_of(self.solid, -1)
-        return self._dressed(self._block(maker.apart(at)), at, v).over(behind)
+        behind = self._dressed(self._block(maker.apart(at)), at, v).over(behind)
+        for bond in maker.bonds(at):
+            behind = self._dressed(self._block(bond), at).over(behind)
+        return behind
 
     def _bonds(self, x: float, behind: Shown) -> Shown:
         for bond in self.maker.bonds(x):

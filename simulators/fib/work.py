@@ -168,8 +168,6 @@ class Work:
             return []
         if before == "bulk" and solid.held == "needle" and at(chamber.faults, WeldBreaks, t):
             chamber.lose()
-        if solid.held == "grid":
-            chamber.let_go()
         return [Event("lamella", t, note=f"held by {before}, now by {solid.held}")]
 
 

@@ -73,11 +73,10 @@ def _at_scale(
     body = _reaching_in(smooth > dark + SURE * scatter)
     if body is None:
         return f"nothing bright reaches in from the {side}"
-    darker = float(np.quantile(smooth[body], 0.25))
-    body = _reaching_in(smooth > (dark + darker) / 2)
-    if body is None:
-        return f"what reaches in from the {side} is not brighter there than elsewhere"
     v, u = (places(count, picture.pixel_size) for count in body.shape)
+    reach = u[int(np.flatnonzero(body.sum(axis=0) >= ROWS)[-1])] - INSIDE[1]
+    darker = float(np.quantile(smooth[body & (u > reach)], 0.25))
+    body &= smooth > (dark + darker) / 2  # where it is darkest it may be cut off from the border
     last = int(np.flatnonzero(body.sum(axis=0) >= ROWS)[-1])
     if last >= body.shape[1] - 2:
         return f"what is bright at the {side} reaches across the image"

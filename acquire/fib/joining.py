@@ -12,7 +12,7 @@ from acquire.fib.bridge import bridged_share, crossed_share
 from acquire.fib.charge import charge_for, charge_of_weld
 from acquire.fib.cutting import OPEN, SHADED, in_electrons, joint_view
 from acquire.fib.end_points import raise_flag
-from acquire.fib.joint import Gap, joint_gap
+from acquire.fib.joint import joint_gap
 from acquire.fib.measured import Measured
 from acquire.fib.session import Session
 from drivers.fib import BeamPicture, Purpose
@@ -44,21 +44,24 @@ class Joint:
     """y of the face that the electron beam sees."""
 
 
-def seen_from_above(session: Session, joint: Joint) -> Gap:
-    """Return what the ion image shows of a cut."""
-    at = session.places
+def seen_from_above(session: Session, joint: Joint, wanted: float) -> tuple[float, float]:
+    """Return the share of a cut that the ion image shows closed, and its width (m).
 
-    def look(frames: int) -> Gap:
-        return joint_gap(
-            session.ion(joint_view(session), frames),
-            u=at.u + joint.x,
-            v=at.v + joint.y,
-            reach=REACH,
-            across="u",
-            along=SHADED * joint.thick,
-        )
+    Where nothing faces the cut its width is told as `wanted` if nothing crosses so wide a strip.
+    """
+    at, view = session.places, joint_view(session)
+    u, v, along = at.u + joint.x, at.v + joint.y, SHADED * joint.thick
 
-    return session.known(f"the {joint.name} from above", look, lambda gap: (gap.width, gap.closed))
+    def look(frames: int) -> tuple[Measured, Measured]:
+        picture = session.ion(view, frames)
+        if joint.name == "release":
+            box = (u - wanted / 2, u + wanted / 2, v - along / 2, v + along / 2)
+            return crossed_share(picture, gap=box, inwards=-1), Measured(wanted, 0.0)
+        gap = joint_gap(picture, u=u, v=v, reach=REACH, across="u", along=along)
+        return gap.closed, gap.width
+
+    closed, width = session.known(f"the {joint.name} from above", look, lambda both: both)
+    return closed.value, width.value
 
 
 def crossed_in_front(session: Session, joint: Joint) -> float:
@@ -89,6 +92,8 @@ class OpenJoint:
     right: float
     ion: BeamPicture
     electron: BeamPicture
+    sides: tuple[float, float] | None = None
+    """u of the gap's sides in the electron image, where it shows them elsewhere than the ion's."""
 
 
 def bridged_area(session: Session, joint: Joint, before: OpenJoint) -> Measured:
@@ -99,9 +104,10 @@ def bridged_area(session: Session, joint: Joint, before: OpenJoint) -> Measured:
     half = SHADED * joint.thick / 2
     _, top = in_electrons(session, joint.x, joint.face, joint.top)
     from_above = (before.left, before.right, at.v + joint.y - half, at.v + joint.y + half)
+    left, right = before.sides or (before.left, before.right)
     from_front = (
-        before.left,
-        before.right,
+        left,
+        right,
         top + (1 - SHADED) / 2 * joint.tall * steep,
         top + (1 + SHADED) / 2 * joint.tall * steep,
     )
@@ -208,9 +214,9 @@ def cut_through(
             lambda *_: (_slit(session, joint, settings, height),),
             joint_view(session),
         )
-        above, front = seen_from_above(session, joint), crossed_in_front(session, joint)
-        width = above.width.value
-        through = width >= settings.gap_min and max(above.closed.value, front) <= OPEN
+        crossed, width = seen_from_above(session, joint, settings.gap_min)
+        through = width >= settings.gap_min and crossed <= OPEN
+        through = through and crossed_in_front(session, joint) <= OPEN
         if session.decide(f"{purpose} through", through):
             return width
         times = 0.5

@@ -160,8 +160,7 @@ def weld_grid(session: Session) -> None:
     step, half = session.step, session.places.half
     settings = step.weld_grid
     x = -(step.lamella.length + step.land.gap) / 2
-    before = _gap_to_post(session)
-    before = replace(before, electron=session.electron(joint_view(session)))
+    before = _in_both(session, _gap_to_post(session))
     for name, side in (("post_front", 1), ("post_back", -1)):
         joint = Joint(name, x, side * half / 2, half, 0.0, JOINT_TALL, half)
         array = _array(session, settings, side)
@@ -171,6 +170,21 @@ def weld_grid(session: Session) -> None:
             session.doubts.append(f"the {name} weld was not verified")
     verified = all(each["verified"] for each in session.welds if each["joint"] != "needle")
     session.run.verified("grid weld", verified)
+
+
+def _in_both(session: Session, gap: OpenJoint) -> OpenJoint:
+    """Return the gap to the post with the electron image of it, and where that shows it."""
+    view = joint_view(session)
+
+    def look(frames: int) -> tuple[Body, Body, BeamPicture]:
+        picture = session.electron(view, frames)
+        return body_from(picture, "left"), body_from(picture, "right"), picture
+
+    post, lamella, picture = session.known(
+        "the gap to the post from the front", look, lambda found: (found[0].end, found[1].end)
+    )
+    sides = session.decide("gap from the front", (post.end.value, lamella.end.value))
+    return replace(gap, electron=picture, sides=sides)
 
 
 def _array(session: Session, settings: Weld, side: int) -> Array:

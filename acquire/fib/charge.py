@@ -73,6 +73,32 @@ def charge_for(
     return overdose * width * height * per_area
 
 
+def charge_through(
+    layers: Sequence[Layer],
+    species: str,
+    area: float,
+    path: float,
+    depth: float,
+    overdose: float = 1.0,
+) -> float:
+    """Return the charge (C) that a tilted cut takes through a lamella `depth` (m) deep.
+
+    Every place of the cut gets the same charge, so that the slowest layer counts: what goes through
+    lithium at twice the speed leaves the electrolyte standing as a bridge.
+
+    Args:
+        layers: from the free surface down.
+        species: of the ions.
+        area: of the cut in the image (m²).
+        path: of the ions through the lamella (m).
+        depth: of the lamella (m).
+        overdose: times the charge that the nominal rate needs.
+    """
+    known = rates(species)
+    slowest = min(known[material].value for material, _, _ in _through(layers, depth))
+    return overdose * area * path / slowest
+
+
 def charge_of_slice(
     layers: Sequence[Layer],
     species: str,

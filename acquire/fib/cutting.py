@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from acquire.fib.aligning import follow_other_face, locate, mill, stand_still, strip_in
-from acquire.fib.charge import charge_for, charge_of_slice
+from acquire.fib.charge import charge_for, charge_of_slice, charge_through
 from acquire.fib.edges import falling_edge
 from acquire.fib.end_points import electrolyte
 from acquire.fib.face import Face, layers_on_face
@@ -149,7 +149,10 @@ def _cut_under(session: Session, times: float) -> None:
     area = sum(each.width * each.height for each in patterns)
     steep = abs(math.sin(session.setup.geometry.angle("ion", settings.tilt)))
     through = 2 * session.places.half / steep
-    amount = charge(session, settings, 1e-6, area / 1e-6, through, times)
+    needed = charge_through(
+        step.layers, step.ions.species, area, through, step.lamella.depth, settings.overdose
+    )
+    amount = session.decide("charge", needed * times)
     mill(
         session,
         "undercut",

@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from acquire.fib.charge import charge_for, charge_of_slice, charge_of_weld
+from acquire.fib.charge import charge_for, charge_of_slice, charge_of_weld, charge_through
 from protocols.fib import BeamImage
 from protocols.lift_out import Cut, LiftOut, StageName, Weld
 from protocols.units import ELEMENTARY_CHARGE
@@ -171,7 +171,9 @@ def undercut(step: LiftOut) -> Takes:
     under = (lamella.length + 2 * cut.width) * cut.width * steep
     right = cut.width * (lamella.depth * steep + thick * math.cos(MILLING_TILT - cut.tilt))
     left = cut.width * (lamella.depth - cut.bridge) * steep
-    charge = _charge(step, cut, 1e-6, (under + right + left) / 1e-6, thick / steep)
+    area = under + right + left
+    species, path = step.ions.species, thick / steep
+    charge = charge_through(step.layers, species, area, path, lamella.depth, cut.overdose)
     tilts = 2 * stage(turn=MILLING_TILT - cut.tilt)
     seen = stand_still(wide, moved=True) + electron(step, wide)
     return tilts + milled(cut, charge, wide, moved=True) + seen

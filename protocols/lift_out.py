@@ -298,6 +298,8 @@ class Land(Stage):
     gap: Annotated[Metres, Field(gt=0)] = 0.3e-6
     """Between post and lamella when it is welded."""
     step: Annotated[Metres, Field(gt=0, le=5e-7)] = 0.2e-6
+    tries: Annotated[int, Field(ge=1, le=10)] = 8
+    """How often the stage is corrected until the post is where it should be."""
 
 
 class Thin(Cut):

@@ -76,6 +76,7 @@ def charge_for(
 def charge_through(
     layers: Sequence[Layer],
     species: str,
+    width: float,
     area: float,
     path: float,
     depth: float,
@@ -89,14 +90,16 @@ def charge_through(
     Args:
         layers: from the free surface down.
         species: of the ions.
+        width: of the slit (m).
         area: of the cut in the image (m²).
         path: of the ions through the lamella (m).
         depth: of the lamella (m).
         overdose: times the charge that the nominal rate needs.
     """
     known = rates(species)
-    slowest = min(known[material].value for material, _, _ in _through(layers, depth))
-    return overdose * area * path / slowest
+    slowest = min((m for m, _, _ in _through(layers, depth)), key=lambda m: known[m].value)
+    only = (Layer(material=slowest, thickness=path),)
+    return charge_for(only, species, width, area / width, path, overdose)
 
 
 def charge_of_slice(

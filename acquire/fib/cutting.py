@@ -9,10 +9,9 @@ from acquire.fib.charge import charge_for, charge_of_slice, charge_through
 from acquire.fib.edges import falling_edge
 from acquire.fib.end_points import electrolyte
 from acquire.fib.face import Face, layers_on_face
-from acquire.fib.joint import joint_gap
 from acquire.fib.measured import Measured
 from acquire.fib.session import Session
-from acquire.fib.slit import slit_seen
+from acquire.fib.slit import dark_slit, slit_seen
 from acquire.fib.surveying import to_milling_tilt
 from drivers.fib import BeamPicture, seen
 from protocols.fib import BeamImage, CleaningCrossSection, Pattern, Rectangle
@@ -150,7 +149,13 @@ def _cut_under(session: Session, times: float) -> None:
     steep = abs(math.sin(session.setup.geometry.angle("ion", settings.tilt)))
     through = 2 * session.places.half / steep
     needed = charge_through(
-        step.layers, step.ions.species, area, through, step.lamella.depth, settings.overdose
+        step.layers,
+        step.ions.species,
+        settings.width,
+        area,
+        through,
+        step.lamella.depth,
+        settings.overdose,
     )
     amount = session.decide("charge", needed * times)
     mill(
@@ -220,16 +225,15 @@ def under_and_side_open(session: Session) -> bool:
     def look(frames: int) -> tuple[Measured, Measured]:
         picture = session.electron(step.views.wide, frames)
         u, v = in_electrons(session, 0.0, face, -lamella.depth - width / 2)
-        under = joint_gap(
-            picture, u=u, v=v, reach=1.5 * width, across="v", along=SHADED * lamella.length
-        )
+        tall = width * math.sin(session.setup.geometry.milling_tilt)
+        under = dark_slit(picture, u=u, v=v, length=SHADED * lamella.length, width=tall)
         right = (lamella.length + width) / 2
         u, top = in_electrons(session, right, face, 0.0)
         bottom = in_electrons(session, right, face, -lamella.depth)[1]
-        return under.closed, slit_seen(picture, u=u, top=top, bottom=bottom, width=width)
+        return under, slit_seen(picture, u=u, top=top, bottom=bottom, width=width)
 
     under, side = session.known("the undercut", look, lambda both: both)
-    return session.decide("undercut open", under.value <= OPEN and side.value >= SEEN_THROUGH)
+    return session.decide("undercut open", under.value >= 1 - OPEN and side.value >= SEEN_THROUGH)
 
 
 # -- clean --------------------------------------------------------------------------------------

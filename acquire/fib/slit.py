@@ -15,6 +15,10 @@ PARTS = 4
 """Pieces of the slit's length that are judged each by itself."""
 CONTRAST = 0.15
 """Of the face's brightness, by which what is behind must differ; curtaining makes less. Ours."""
+LEVEL_PARTS = 6
+"""The same of a level slit."""
+DARKER = 0.2
+"""Of the brightness around it, by which a slit is darker. Ours, to verify."""
 SURE = 4.0
 """Standard errors by which it must."""
 
@@ -51,6 +55,58 @@ def slit_seen(
         apart = abs(float(behind.mean() - beside.mean()))
         seen.append(apart > max(CONTRAST * float(beside.mean()), SURE * noise))
     return Measured(float(np.mean(seen)), 0.5 / math.sqrt(PARTS))
+
+
+def dark_slit(picture: BeamPicture, *, u: float, v: float, length: float, width: float) -> Measured:
+    """Return the share (0 to 1) of a level slit's length that is darker than what is around it.
+
+    Deeper parts of a face grow darker by themselves: a slit is darker than both what is above and
+    what is below it.
+
+    Args:
+        picture: of the beam that sees the face.
+        u: of the slit's middle (m).
+        v: likewise (m); within a width of there it is looked for.
+        length: along u (m).
+        width: as the image shows it, along v (m).
+    """
+    pixels = np.asarray(picture.pixels, float)
+    at_v, at_u = (places(count, picture.pixel_size) for count in pixels.shape)
+    half = max(0.3 * width, picture.pixel_size)
+    ends = np.linspace(u - length / 2, u + length / 2, LEVEL_PARTS + 1)
+    dark = []
+    for low, high in pairwise(ends):
+        columns = (at_u >= low) & (at_u < high)
+        if columns.sum() < 2:
+            return refused("the slit is too short in the image; use a smaller field")
+        dark.append(
+            any(
+                _dark_between(pixels[:, columns], at_v, v + off, half, 1.1 * width)
+                for off in np.linspace(-width, width, 9)
+            )
+        )
+    return Measured(float(np.mean(dark)), 0.5 / math.sqrt(LEVEL_PARTS))
+
+
+def _dark_between(
+    pixels: np.ndarray[tuple[int, int], np.dtype[np.float64]],
+    at_v: np.ndarray[tuple[int], np.dtype[np.float64]],
+    v: float,
+    half: float,
+    apart: float,
+) -> bool:
+    """True if a band about v is darker than the bands `apart` above and below it."""
+    bands = [pixels[np.abs(at_v - middle) <= half] for middle in (v, v - apart, v + apart)]
+    if min(len(band) for band in bands) == 0:
+        return False
+    inside, *around = bands
+    less = [float(each.mean() - inside.mean()) for each in around]
+    noise = [math.hypot(_error(each), _error(inside)) for each in around]
+    needed = [
+        max(DARKER * float(each.mean()), SURE * error)
+        for each, error in zip(around, noise, strict=True)
+    ]
+    return all(drop > least for drop, least in zip(less, needed, strict=True))
 
 
 def _error(patch: np.ndarray[tuple[int, int], np.dtype[np.float64]]) -> float:

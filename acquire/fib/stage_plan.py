@@ -173,7 +173,9 @@ def undercut(step: LiftOut) -> Takes:
     left = cut.width * (lamella.depth - cut.bridge) * steep
     area = under + right + left
     species, path = step.ions.species, thick / steep
-    charge = charge_through(step.layers, species, area, path, lamella.depth, cut.overdose)
+    charge = charge_through(
+        step.layers, species, cut.width, area, path, lamella.depth, cut.overdose
+    )
     tilts = 2 * stage(turn=MILLING_TILT - cut.tilt)
     seen = stand_still(wide, moved=True) + electron(step, wide)
     return tilts + milled(cut, charge, wide, moved=True) + seen

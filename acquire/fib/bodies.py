@@ -23,6 +23,8 @@ ROWS = 4
 SURE = 8.0
 """Times the scatter of the dark by which a body is brighter. A lamella is darker than the post and
 than the needle that holds it: half of its own brightness is where a body ends."""
+LEVELS = 5
+"""How often the level may be doubled at which two bodies are told apart."""
 INSIDE = (0.5e-6, 4e-6)
 """From the body's end, where its upper and lower borders are looked for, m."""
 
@@ -70,9 +72,9 @@ def _at_scale(
     smooth = gaussian_filter(np.asarray(picture.pixels, float), scale)[:, ::turn]
     dark = float(np.median(smooth[smooth <= np.median(smooth)]))
     scatter = 1.48 * float(np.median(np.abs(smooth[smooth <= np.median(smooth)] - dark)))
-    body = _reaching_in(smooth > dark + SURE * scatter)
+    body = _alone(smooth - dark, SURE * scatter)
     if body is None:
-        return f"nothing bright reaches in from the {side}"
+        return f"nothing bright reaches in from the {side} without reaching across the image"
     v, u = (places(count, picture.pixel_size) for count in body.shape)
     reach = u[int(np.flatnonzero(body.sum(axis=0) >= ROWS)[-1])] - INSIDE[1]
     darker = float(np.quantile(smooth[body & (u > reach)], 0.25))
@@ -89,6 +91,20 @@ def _at_scale(
     upper = float(np.median([v[each[0]] for each in rows])) - half
     lower = float(np.median([v[each[-1]] for each in rows])) + half
     return turn * (float(u[last]) + half), upper, lower
+
+
+def _alone(bright: Floats, least: float) -> npt.NDArray[np.bool_] | None:
+    """Return the region that reaches in from the left, at the lowest level at which it ends.
+
+    Across a narrow gap two bodies hang together at a level that shows each of them wholly.
+    """
+    for doubled in range(LEVELS):
+        body = _reaching_in(bright > least * 2**doubled)
+        if body is None:
+            return None
+        if not body[:, -2:].any():
+            return body
+    return None
 
 
 def _reaching_in(bright: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_] | None:

@@ -55,9 +55,10 @@ def find_band(picture: BeamPicture, columns: npt.NDArray[np.intp]) -> Band | str
     blocks = np.array_split(np.arange(len(columns)), min(4 * PARTS, len(columns)))
     profiles = np.array([pixels[:, block].mean(axis=1) for block in blocks])
     middles = np.array([u[block].mean() for block in blocks])
-    slope = max(
-        np.linspace(-0.05, 0.05, 41), key=lambda turn: _sharpness(profiles, middles, v, turn)
-    )
+    slope = 0.0
+    for reach in (0.05, 0.005):
+        turns = slope + reach * np.linspace(-1.0, 1.0, 9)
+        slope = float(max(turns, key=lambda turn: _sharpness(profiles, middles, v, turn)))
     profile = _aligned(profiles, middles, v, slope).mean(axis=0)
     return _inside(profile, v, float(slope), pixels.shape[1])
 

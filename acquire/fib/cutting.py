@@ -84,7 +84,7 @@ def trench(session: Session) -> None:
         stands = strip_in(session, picture).middle.known
         if session.decide("lamella stands", stands):
             locate(session, picture)
-            front_face(session, step.views.wide)
+            session.electron(step.views.wide)
             return
         more = AFRESH
     session.ask("the lamella is not seen to stand between two dark trenches")

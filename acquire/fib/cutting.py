@@ -223,7 +223,7 @@ def under_and_side_open(session: Session) -> bool:
     face = session.places.half
 
     def look(frames: int) -> tuple[Measured, Measured]:
-        picture = session.electron(step.views.wide, frames)
+        picture = session.electron(joint_view(session), CAREFULLY * frames)
         u, v = in_electrons(session, 0.0, face, -lamella.depth - width / 2)
         tall = width * math.sin(session.setup.geometry.milling_tilt)
         under = dark_slit(picture, u=u, v=v, length=SHADED * lamella.length, width=tall)

@@ -152,13 +152,14 @@ def test_a_weld_is_verified_before_the_bridge_is_cut_and_the_lamella_lifted(
     assert [name for name in names if name in order][:3] == order
 
 
-def test_what_is_not_bridged_is_welded_again_and_then_asked(lifted: Callable[..., RunEnd]) -> None:
+def test_what_is_not_bridged_is_asked_about_and_never_cut_free(
+    lifted: Callable[..., RunEnd],
+) -> None:
     end = lifted("weld", "sever", "they are done", faults=[{"kind": "no_bridge", "at": 0.0}])
     assert end.state == "stopped"
     assert "weld" in end.reason
-    purposes = [name for name, _ in entries(end, "do") if name == "fib.mill"]
-    assert len(purposes) == 3
     assert not [name for name, _ in entries(end, "flag") if name.startswith("bridged")]
+    assert ("stage sever", "begun") not in entries(end, "decide")
 
 
 def test_a_supervised_stage_is_done_when_the_operator_says_so(

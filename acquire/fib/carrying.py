@@ -178,14 +178,16 @@ def _open_gap(session: Session) -> tuple[OpenJoint, float]:
     A small step back may be lost in the needle's backlash, so the image says when it is enough.
     """
     for _ in range(BACK_OFFS):
-        before = session.known(
-            "the gap to the needle", lambda n: _gap(session, n), lambda found: found[1]
-        )[0]
-        gap = session.decide("gap", before.right - before.left)
-        if gap >= SEEN_GAP:
+        found, parts = _gap(session, 1)
+        seen = all(part.known for part in parts) and found.right - found.left >= SEEN_GAP
+        if session.decide("gap seen", seen):
             break
         session.needle_by(x=BACK_OFF)
-    return before, gap
+    else:
+        found = session.known(
+            "the gap to the needle", lambda n: _gap(session, n), lambda looked: looked[1]
+        )[0]
+    return found, session.decide("gap", found.right - found.left)
 
 
 def _gap(session: Session, frames: int) -> tuple[OpenJoint, tuple[Measured, ...]]:

@@ -27,6 +27,8 @@ quite dark. What is not cut through looks closed all along. Ours, to verify."""
 SEEN_THROUGH = 0.5
 """Share of the side's slit that must look unlike the face: what lies behind the rest may be as
 bright as the face is. Whether all of it is through shows when the lamella is lifted. Ours."""
+SIDE_OPEN = 0.6
+"""The same of the slit at the lamella's side: through it the far wall of the trench is seen."""
 SHADED = 0.7
 """Share of a cut's length over which it is looked for; its ends lie beside other edges."""
 CAREFULLY = 8
@@ -84,7 +86,7 @@ def trench(session: Session) -> None:
         stands = strip_in(session, picture).middle.known
         if session.decide("lamella stands", stands):
             locate(session, picture)
-            front_face(session, step.views.wide)
+            session.electron(step.views.wide)
             return
         more = AFRESH
     session.ask("the lamella is not seen to stand between two dark trenches")
@@ -223,7 +225,7 @@ def under_and_side_open(session: Session) -> bool:
     face = session.places.half
 
     def look(frames: int) -> tuple[Measured, Measured]:
-        picture = session.electron(step.views.wide, frames)
+        picture = session.electron(joint_view(session), CAREFULLY * frames)
         u, v = in_electrons(session, 0.0, face, -lamella.depth - width / 2)
         tall = width * math.sin(session.setup.geometry.milling_tilt)
         under = dark_slit(picture, u=u, v=v, length=SHADED * lamella.length, width=tall)

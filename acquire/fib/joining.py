@@ -96,8 +96,11 @@ class OpenJoint:
     """u of the gap's sides in the electron image, where it shows them elsewhere than the ion's."""
 
 
-def bridged_area(session: Session, joint: Joint, before: OpenJoint) -> Measured:
-    """Return the bridged area of a joint (m²): the shares of its width and of its height."""
+def bridged_area(session: Session, joint: Joint, before: OpenJoint, least: float) -> Measured:
+    """Return the bridged area of a joint (m²): the shares of its width and of its height.
+
+    Where the width alone allows less than `least` (m²), what it allows at most.
+    """
     view, at = joint_view(session), session.places
     steep = math.sin(session.setup.geometry.milling_tilt)
     inwards = -1 if joint.x > 0 else 1
@@ -112,15 +115,21 @@ def bridged_area(session: Session, joint: Joint, before: OpenJoint) -> Measured:
         top + (1 + SHADED) / 2 * joint.tall * steep,
     )
 
-    def look(frames: int) -> tuple[Measured, Measured]:
-        ion, electron = session.ion(view, frames), session.electron(view, frames)
-        return (
-            bridged_share(before.ion, ion, gap=from_above, inwards=inwards),
-            bridged_share(before.electron, electron, gap=from_front, inwards=inwards),
-        )
-
-    wide, tall = session.known(f"the {joint.name} weld", look, lambda shares: shares)
+    wide = session.known(
+        f"the {joint.name} weld from above",
+        lambda n: bridged_share(before.ion, session.ion(view, n), gap=from_above, inwards=inwards),
+        lambda share: (share,),
+    )
     whole = joint.thick * joint.tall
+    if session.decide("too little from above", wide.value * whole < least):
+        return Measured(wide.value * whole, wide.sigma * whole)
+    tall = session.known(
+        f"the {joint.name} weld from the front",
+        lambda n: bridged_share(
+            before.electron, session.electron(view, n), gap=from_front, inwards=inwards
+        ),
+        lambda share: (share,),
+    )
     sigma = whole * math.hypot(wide.sigma * tall.value, tall.sigma * wide.value)
     return Measured(wide.value * tall.value * whole, sigma)
 
@@ -146,7 +155,7 @@ def weld_joint(
     for tries in range(1, settings.tries + 1):
         fresh = partial(_fresh, session, array, inwards, tries - 1)
         mill(session, "weld", settings, charge, fresh, joint_view(session))
-        area = bridged_area(session, joint, before)
+        area = bridged_area(session, joint, before, settings.area_min)
         if session.decide("bridged", area.value >= settings.area_min):
             break
     verified = area.value >= settings.area_min

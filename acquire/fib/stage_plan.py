@@ -265,8 +265,8 @@ def _slice(step: LiftOut, cut: Cut, thick: float, turn: float) -> Takes:
     thick += 0.1e-6 if cut is step.polish else OUTSIDE
     charge = _slice_charge(step, cut, long, thick, deep)
     parts = max(1, math.ceil(charge / cut.current / LONGEST - 1e-9))
-    tilts = 2 * (stage(turn=turn) + stand_still(near, moved=True))
-    return tilts + (3 + parts) * ion(thin) + milled(cut, charge, near)
+    tilts = 2 * stage(turn=turn) + Takes(SETTLE)
+    return tilts + (3 + parts) * ion(thin) + milled(cut, charge, near, moved=True)
 
 
 def thin(step: LiftOut) -> Takes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from acquire.fib.aligning import mill, stand_still, strip_in
+from acquire.fib.aligning import SETTLE, mill, strip_in
 from acquire.fib.cutting import joint_view, open_charge, slice_of
 from acquire.fib.edges import outer_edges
 from acquire.fib.end_points import interval, raise_flag
@@ -69,7 +69,8 @@ def tilt_to(session: Session, front: bool | None, over_tilt: float) -> None:
     wanted = session.setup.geometry.milling_tilt + sign * over_tilt
     if abs(session.run.do(session.fib.status).stage.t - wanted) > 1e-6:
         session.tilt(wanted)
-        stand_still(session, joint_view(session))
+        if front is None:  # before a pattern the site is seen to stand still anyway
+            session.run.sleep(SETTLE)
 
 
 def slice_off(

@@ -15,7 +15,7 @@ from acquire.fib.result import species
 from acquire.fib.session import Session
 from acquire.fib.strip import Strip
 from drivers.fib import BeamPicture, Purpose
-from protocols.fib import BeamImage, CleaningCrossSection
+from protocols.fib import CleaningCrossSection
 from protocols.lift_out import Polish, Thin
 
 OUTSIDE: Mapping[Purpose, float] = MappingProxyType({"thin": 0.2e-6, "polish": 0.1e-6})
@@ -33,6 +33,8 @@ LEARNED_MOST = 0.15e-6
 """Most that is learned from one slice, m."""
 LEAST = 8e-9
 """Thickness of the thinnest slice that is tried, m."""
+STRAYS = 0.8e-6
+"""By which a tilt may displace the strip: the tilt axis is not quite at the surface, m."""
 THIN_ENOUGH = 0.12
 """Share of a round's thickness by which it may be missed."""
 
@@ -40,17 +42,21 @@ THIN_ENOUGH = 0.12
 # -- looking --------------------------------------------------------------------------------------
 
 
-def thin_view(session: Session) -> BeamImage:
-    """Return the view in which the lamella's thickness is measured now."""
-    views, half = session.step.views, session.places.half
-    return views.thin if 2 * half + 2 * 1.0e-6 < views.thin.field else views.near
+def look_at_strip(session: Session, frames: int) -> BeamPicture:
+    """Take the ion image in which the strip is measured: narrow, or wider where it may not hold it.
+
+    What a narrow image did not show is looked for in a wider one.
+    """
+    views, at = session.step.views, session.places
+    inside = 2 * (abs(at.v) + at.half + STRAYS) < views.thin.field
+    return session.ion(views.thin if inside and frames == 1 else views.near, frames)
 
 
 def measure(session: Session) -> Strip:
     """Measure the lamella from above; its middle is where patterns are placed from then on."""
     strip = session.known(
         "the lamella's thickness",
-        lambda n: strip_in(session, session.ion(thin_view(session), n)),
+        lambda n: strip_in(session, look_at_strip(session, n)),
         lambda strip: (strip.middle, strip.top, strip.at_interface),
     )
     at = session.places
@@ -111,7 +117,7 @@ def _other_edge(session: Session, front: bool) -> float:
     kept = session.step.lamella.kept
     upper, lower = session.known(
         "the lamella's edges",
-        lambda n: outer_edges(session.ion(thin_view(session), n), kept=kept),
+        lambda n: outer_edges(look_at_strip(session, n), kept=kept),
         lambda both: both,
     )
     return upper.value if front else lower.value

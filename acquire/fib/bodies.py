@@ -76,10 +76,16 @@ def _at_scale(
     if body is None:
         return f"nothing bright reaches in from the {side} without reaching across the image"
     v, u = (places(count, picture.pixel_size) for count in body.shape)
-    reach = u[int(np.flatnonzero(body.sum(axis=0) >= ROWS)[-1])] - INSIDE[1]
+    tall = np.flatnonzero(body.sum(axis=0) >= ROWS)
+    if not len(tall):
+        return f"what reaches in from the {side} is too thin to be a body; use more dose"
+    reach = u[int(tall[-1])] - INSIDE[1]
     darker = float(np.quantile(smooth[body & (u > reach)], 0.25))
     body &= smooth > (dark + darker) / 2  # where it is darkest it may be cut off from the border
-    last = int(np.flatnonzero(body.sum(axis=0) >= ROWS)[-1])
+    tall = np.flatnonzero(body.sum(axis=0) >= ROWS)
+    if not len(tall):
+        return f"what reaches in from the {side} does not stand out; use more dose"
+    last = int(tall[-1])
     if last >= body.shape[1] - 2:
         return f"what is bright at the {side} reaches across the image"
     near = np.flatnonzero((u <= u[last] - INSIDE[0]) & (u >= u[last] - INSIDE[1]))

@@ -60,7 +60,7 @@ class ContactWatch:
         mean = float(np.mean(self._ratios))
         scatter = max(float(np.std(self._ratios, ddof=1)), noise / gain)
         sure = (ratio - mean) / (scatter * math.sqrt(1 + 1 / len(self._ratios)))
-        strong = ratio > self._brighter * mean
+        strong = sure > SURE / 2 and ratio > self._brighter * mean
         weak = sure > SURE and ratio > (1 + WEAK * (self._brighter - 1)) * mean
         if not (strong or weak):
             self._in_a_row = 0

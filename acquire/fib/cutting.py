@@ -27,11 +27,9 @@ quite dark. What is not cut through looks closed all along. Ours, to verify."""
 SEEN_THROUGH = 0.5
 """Share of the side's slit that must look unlike the face: what lies behind the rest may be as
 bright as the face is. Whether all of it is through shows when the lamella is lifted. Ours."""
-SIDE_OPEN = 0.6
-"""The same of the slit at the lamella's side: through it the far wall of the trench is seen."""
 SHADED = 0.7
 """Share of a cut's length over which it is looked for; its ends lie beside other edges."""
-CAREFULLY = 8
+CAREFULLY = 32
 """Times the frames of a near image in which the electrolyte is looked for: its contrast to the
 metal is a tenth."""
 ROOM = 3e-6

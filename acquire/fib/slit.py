@@ -13,11 +13,11 @@ from drivers.fib import BeamPicture
 
 PARTS = 4
 """Pieces of the slit's length that are judged each by itself."""
-CONTRAST = 0.15
+CONTRAST = 0.07
 """Of the face's brightness, by which what is behind must differ; curtaining makes less. Ours."""
 LEVEL_PARTS = 6
 """The same of a level slit."""
-DARKER = 0.2
+DARKER = 0.1
 """Of the brightness around it, by which a slit is darker. Ours, to verify."""
 SURE = 4.0
 """Standard errors by which it must."""

@@ -104,7 +104,7 @@ def contact(session: Session) -> None:
     view = joint_view(session)
     locate(session, stand_still(session, view))
     end = step.lamella.length / 2
-    session.needle(at.u + end + BESIDE, at.v, OVER)
+    _near(session, at.u + end + BESIDE, at.v, OVER)
     slit = at.u + end + 0.5 * step.undercut.width
     _near(session, slit, at.v, LOW)
     for _ in range(2):

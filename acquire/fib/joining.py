@@ -15,6 +15,7 @@ from acquire.fib.end_points import raise_flag
 from acquire.fib.joint import joint_gap
 from acquire.fib.measured import Measured
 from acquire.fib.session import Session
+from acquire.fib.slit import slit_seen
 from drivers.fib import BeamPicture, Purpose
 from protocols.fib import Array, Rectangle
 from protocols.lift_out import STAGES, Sever, StageName, Weld
@@ -75,7 +76,14 @@ def crossed_in_front(session: Session, joint: Joint) -> float:
         if joint.name == "release":
             box = (u - INNER, u + INNER, v - tall / 2, v + tall / 2)
             return crossed_share(picture, gap=box, inwards=-1)
-        return joint_gap(picture, u=u, v=v, reach=REACH, across="u", along=tall).closed
+        dark = joint_gap(picture, u=u, v=v, reach=REACH, across="u", along=tall).closed
+        if dark.known and dark.value <= OPEN:
+            return dark
+        width = session.step.sever.width  # what is behind may be as bright as what is dark here
+        unlike = slit_seen(picture, u=u, top=v - tall / 2, bottom=v + tall / 2, width=width, side=1)
+        if unlike.known and unlike.value == 1.0:
+            return Measured(0.0, unlike.sigma)
+        return dark
 
     return session.known(f"the {joint.name} from the front", look, lambda share: (share,)).value
 

@@ -11,12 +11,10 @@ from acquire.fib.band import places
 from acquire.fib.measured import Measured, refused
 from drivers.fib import BeamPicture
 
-PARTS = 4
-"""Pieces of the slit's length that are judged each by itself."""
+PARTS, LEVEL_PARTS = 4, 6
+"""Pieces of an upright and of a level slit's length that are judged each by itself."""
 CONTRAST = 0.07
 """Of the face's brightness, by which what is behind must differ; curtaining makes less. Ours."""
-LEVEL_PARTS = 6
-"""The same of a level slit."""
 DARKER = 0.1
 """Of the brightness around it, by which a slit is darker. Ours, to verify."""
 SURE = 4.0
@@ -24,12 +22,12 @@ SURE = 4.0
 
 
 def slit_seen(
-    picture: BeamPicture, *, u: float, top: float, bottom: float, width: float
+    picture: BeamPicture, *, u: float, top: float, bottom: float, width: float, side: int = -1
 ) -> Measured:
     """Return the share (0 to 1) of an upright slit's length through which one sees.
 
     What lies behind is darker or, lit from elsewhere, brighter than the face; what is not cut
-    through is the face still. The face to the left of the slit is what it is compared with.
+    through is the face still.
 
     Args:
         picture: of the beam that sees the face.
@@ -37,11 +35,12 @@ def slit_seen(
         top: v of its upper end (m).
         bottom: v of its lower end (m).
         width: of the slit (m).
+        side: on which it is compared with the face: -1 to the left of it, 1 to the right.
     """
     pixels = np.asarray(picture.pixels, float)
     at_v, at_u = (places(count, picture.pixel_size) for count in pixels.shape)
     inside = np.abs(at_u - u) <= 0.3 * width
-    face = np.abs(at_u - (u - 1.3 * width)) <= 0.4 * width
+    face = np.abs(at_u - (u + side * 1.3 * width)) <= 0.4 * width
     if inside.sum() < 2 or face.sum() < 2:
         return refused("the slit is too narrow in the image; use a smaller field")
     ends = np.linspace(top, bottom, PARTS + 1)

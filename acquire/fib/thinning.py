@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from acquire.fib.aligning import SETTLE, mill, strip_in
+from acquire.fib.aligning import SETTLE, mill, stand_still, strip_in
 from acquire.fib.cutting import joint_view, open_charge, slice_of
 from acquire.fib.edges import outer_edges
 from acquire.fib.end_points import interval, raise_flag
@@ -33,6 +34,8 @@ LEARNED_MOST = 0.15e-6
 """Most that is learned from one slice, m."""
 LEAST = 8e-9
 """Thickness of the thinnest slice that is tried, m."""
+ASIDE = 0.4e-6
+"""Distance of the strip from the image's middle from which on the stage brings it there, m."""
 STRAYS = 0.8e-6
 """By which a tilt may displace the strip: the tilt axis is not quite at the surface, m."""
 THIN_ENOUGH = 0.12
@@ -149,9 +152,20 @@ def _learned(session: Session, purpose: Purpose, front: bool) -> float:
     return alike if other is None else 2 * alike - other
 
 
+def centre(session: Session) -> None:
+    """Bring the lamella into the middle of the images, so that a narrow one holds it."""
+    at, tilt = session.places, session.setup.geometry.milling_tilt
+    measure(session)
+    if abs(at.v) > ASIDE:
+        session.shift(tilt, y=-at.v)
+        at.v = 0.0
+        stand_still(session, joint_view(session))
+
+
 def thin(session: Session) -> None:
     """Thin the kept zone in rounds, from both faces alternately."""
     settings = session.step.thin
+    centre(session)
     strip, front = measure(session), True
     for number, wanted in enumerate(settings.to):
         for turn in range(2 * settings.tries):
@@ -226,14 +240,26 @@ def reached(session: Session, thick: Measured) -> None:
     )
 
 
+def with_the_last(session: Session, thick: Measured) -> Measured:
+    """Return the mean with what was measured last, where the two agree: nothing was milled since.
+
+    Its error is no smaller than theirs: most of it is the same in both.
+    """
+    if "thickness_m" not in session.found:
+        return thick
+    last = Measured(session.found["thickness_m"], session.found["thickness_sigma_m"])
+    if abs(last.value - thick.value) > 2 * math.hypot(last.sigma, thick.sigma):
+        return thick
+    return Measured((last.value + thick.value) / 2, (last.sigma + thick.sigma) / 2)
+
+
 # -- final ----------------------------------------------------------------------------------------
 
 
 def final(session: Session) -> None:
     """Take the last images, measure once more, and write the record that goes with the grid."""
     views = session.step.views
-    strip = measure(session)
-    keep(session, strip.at_interface)
+    keep(session, with_the_last(session, measure(session).at_interface))
     session.ion(views.wide)
     session.electron(views.wide)
     session.found["species"] = species(session.step, session.setup)

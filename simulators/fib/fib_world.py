@@ -20,7 +20,7 @@ from simulators.world import World
 
 WALL = 0.5
 """Wall seconds between two yields on a clock that does not jump."""
-PARTS, SHORTEST = 16, 1.0
+PARTS, SHORTEST = 30, 1.0
 """Slices of an action on a clock that jumps, and the shortest of them, s."""
 _TABLES = """
 CREATE TABLE IF NOT EXISTS events (

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from protocols.fib import Array
-from simulators.fib.faces import cells_between
-from simulators.fib.holding import carry, end_of, what_holds
-from simulators.fib.solid import DX, DZ, Bond, Held, Joint, Solid
+from simulators.fib.holding import end_of
+from simulators.fib.solid import Bond, Joint, Solid
 
 GAP_MAX = 1e-6
 """No wider gap is bridged, m. Source: reference sheet fib-and-tem.md, section 5.2."""
@@ -56,32 +53,3 @@ def _away(array: Array, towards: tuple[float, float]) -> bool:
     ahead = towards[0] if along_u else towards[1]
     forward = array.scan in ("left_to_right", "top_to_bottom")
     return ahead < 0.0 if forward else ahead > 0.0
-
-
-def draw_bears(draws: np.random.Generator) -> float:
-    """Draw the bridged area (m²) that holds the lamella when it is pulled."""
-    return float(BEARS * (1 + BEARS_SCATTER * np.clip(draws.standard_normal(), -2.5, 2.5)))
-
-
-def pull(solid: Solid, interface: float, bears: float) -> Held:
-    """Pull the lamella up: bonds that do not bear it break; note and return what holds it then.
-
-    If the needle alone holds it, it leaves the film behind.
-    """
-    solid.held = what_holds(solid, interface, bears)
-    if solid.held == "needle":
-        carry(solid, interface)
-    for bond in [bond for bond in solid.bonds if bond.area < bears]:
-        solid.bonds.remove(bond)
-        _smear(solid, bond)
-    return solid.held
-
-
-def _smear(solid: Solid, bond: Bond) -> None:
-    """Put a broken bond's metal on the faces of the cells at its place."""
-    step = -DX if bond.joint == "needle" else DX
-    at = cells_between(min(bond.x, bond.x + step), max(bond.x, bond.x + step))
-    rows = max(1, round(bond.height / DZ))
-    film = solid.film_front[at, :rows]
-    if film.size:
-        film += bond.filled / (film.size * DX * DZ)

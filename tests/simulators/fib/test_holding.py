@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 
-from protocols.lift_out import STAGES, StageName
-from simulators.draws import generator
-from simulators.fib.bonds import BEARS, begin_weld, draw_bears, pull
-from simulators.fib.holding import carried_end, lamella, what_holds
-from simulators.fib.packing import pack, unpack
-from simulators.fib.prepared import prepared
+from protocols.lift_out import StageName
+from simulators.fib.bonds import BEARS, begin_weld
+from simulators.fib.holding import what_holds
 from simulators.fib.scoring import score
-from simulators.fib.solid import NX, Solid, band_x
-from tests.simulators.fib.sites import INTERFACE, ROW, Site, at, cleaning, sever, step, weld
+from simulators.fib.solid import NX
+from tests.simulators.fib.sites import INTERFACE, ROW, Site, at, cleaning, sever, weld
 
 KEPT = 5e-6
 HOLDERS = {
@@ -84,50 +80,16 @@ def test_on_the_grid_each_face_has_its_own_weld() -> None:
     assert back.filled == 0.0
 
 
-def test_a_weak_weld_breaks_when_it_is_pulled_and_the_lamella_is_lost() -> None:
-    site = bare()
-    site.solid.bonds[0].filled = 0.05e-18
-    site.do(sever())
-    assert what_holds(site.solid, INTERFACE) == "needle"
-    assert pull(site.solid, INTERFACE, BEARS) == "lost"
-    assert site.solid.held == "lost"
-    assert site.solid.bonds == []
-
-
-def test_a_strong_weld_carries_the_lamella_away_from_the_film() -> None:
-    site = bare()
-    site.do(weld(10e-9))
-    site.do(sever())
-    assert pull(site.solid, INTERFACE, BEARS) == "needle"
-    x = band_x()[site.solid.thickness.any(axis=1)]
-    assert x.min() > -6.1e-6
-    assert x.max() < 6.1e-6
-    assert carried_end(site.solid) == pytest.approx(-6e-6)
-
-
 def test_without_any_weld_a_severed_lamella_is_lost() -> None:
     site = at("weld")
     site.do(sever())
     assert what_holds(site.solid, INTERFACE) == "lost"
 
 
-def test_it_is_still_film_while_the_bridge_is_there() -> None:
-    site = at("sever")
-    assert pull(site.solid, INTERFACE, BEARS) == "bulk"
-    assert site.solid.front[0, 0] > 0
-
-
 def test_the_release_frees_the_lamella_from_the_needle() -> None:
     site = at("release")
     site.do(sever(x=0.3e-6 + 11e-6), place="grid")
     assert what_holds(site.solid, INTERFACE, BEARS) == "grid"
-
-
-def test_what_a_bond_bears_scatters_by_a_fifth() -> None:
-    drawn = [draw_bears(generator(seed, "fib", "bond")) for seed in range(300)]
-    assert np.mean(drawn) == pytest.approx(0.8e-12, rel=0.05)
-    assert np.std(drawn) == pytest.approx(0.16e-12, rel=0.2)
-    assert min(drawn) > 0
 
 
 def test_a_finished_lamella_is_a_success_and_a_thicker_one_is_not() -> None:
@@ -165,14 +127,3 @@ def test_milled_through_in_the_middle_there_is_no_interface() -> None:
     found = score(site.solid, INTERFACE, KEPT)
     assert found.thickness == 0.0
     assert not found.interface_inside
-
-
-@pytest.mark.parametrize("stage", STAGES)
-def test_a_packed_solid_comes_back_exactly(stage: StageName) -> None:
-    solid = prepared(stage, step(), np.random.default_rng(3))
-    solid.ice, solid.rolled = 1e-9, 0.1
-    back = unpack(pack(solid))
-    for name in vars(Solid()):
-        assert np.array_equal(getattr(back, name), getattr(solid, name)), name
-    assert lamella(back, INTERFACE).sum() == lamella(solid, INTERFACE).sum()
-    back.front[0, 0] = 0.0  # and can be milled further

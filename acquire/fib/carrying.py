@@ -19,6 +19,10 @@ from protocols.fib import Array, BeamImage
 
 BESIDE = 7e-6
 """Beyond the lamella's right end where the needle comes down, m."""
+HIGH = 40e-6
+"""Height over the surface at which the tip is first looked for, m: far above what it may miss."""
+MISSES = 12e-6
+"""By which the tip may be off when it comes in, and still be in the image, m; ours."""
 OVER = 6e-6
 """Height over the point of contact at which the near approach begins, m."""
 LOW = 1.2e-6
@@ -83,6 +87,7 @@ def needle_in(session: Session) -> None:
     session.run.do(session.fib.insert_needle)
     end = step.lamella.length / 2
     above = step.needle_in.above
+    _find_it_high(session, end)
     session.needle(at.u + end + BESIDE, at.v, above)
     first = calibrate(session, step.views.wide)
     before = at.needle
@@ -96,6 +101,14 @@ def needle_in(session: Session) -> None:
         f"the needle went from {first} to {second}, which is {moved * 1e6:.2g} um from where its "
         "encoders say; calibrate it"
     )
+
+
+def _find_it_high(session: Session, end: float) -> None:
+    """See where the tip is while it is still high: its encoders may be far off."""
+    at, wide = session.places, session.step.views.wide
+    high = min(session.setup.needle_park.z, HIGH)
+    session.needle(at.u + end + BESIDE, at.v, high)
+    calibrate(session, wide.model_copy(update={"field": max(wide.field, 2 * (high + MISSES))}))
 
 
 def contact(session: Session) -> None:

@@ -15,7 +15,7 @@ from acquire.fib.session import Session
 from acquire.fib.shift import shift_between
 from drivers.fib import BeamPicture, NeedlePosition
 from protocols.fib import Array
-from protocols.lift_out import Weld
+from protocols.lift_out import LiftOut, Weld
 
 HIGH = 0.3e-6
 """Height within which the lamella's top is brought to the post's, m; ours, to verify."""
@@ -234,6 +234,11 @@ def release(session: Session) -> None:
     run.do(session.fib.retract_needle)
     figures = {"gap_m": width}
     raise_flag(session, "released", "lamella", "release", figures, "the needle is away, it stays")
+
+
+def released_end(step: LiftOut) -> float:
+    """Return x of the end at which the lamella was cut off the needle, m."""
+    return step.lamella.length / 2 - INSIDE - step.release.width / 2
 
 
 def _leave(session: Session) -> None:

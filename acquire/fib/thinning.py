@@ -8,8 +8,9 @@ from types import MappingProxyType
 
 from acquire.fib.aligning import SETTLE, mill, stand_still, strip_in
 from acquire.fib.cutting import joint_view, open_charge, slice_of
-from acquire.fib.edges import outer_edges
+from acquire.fib.edges import falling_edge, outer_edges
 from acquire.fib.end_points import interval, raise_flag
+from acquire.fib.landing import released_end
 from acquire.fib.lift_out_data import MEASURED
 from acquire.fib.measured import Measured
 from acquire.fib.result import species
@@ -34,8 +35,15 @@ LEARNED_MOST = 0.15e-6
 """Most that is learned from one slice, m."""
 LEAST = 8e-9
 """Thickness of the thinnest slice that is tried, m."""
+CENTRED = 4
+"""How often the stage is corrected."""
+ALONG = 0.3e-6
+"""Distance along it that is left uncorrected, m: less than by how much slices are longer than the
+zone that is kept."""
+END_REACH = 2.5e-6
+"""How far from where it is expected the lamella's free end is looked for, m."""
 ASIDE = 0.4e-6
-"""Distance of the strip from the image's middle from which on the stage brings it there, m."""
+"""Distance across it from which on the stage brings the strip to the image's middle, m."""
 STRAYS = 0.8e-6
 """By which a tilt may displace the strip: the tilt axis is not quite at the surface, m."""
 THIN_ENOUGH = 0.12
@@ -153,13 +161,34 @@ def _learned(session: Session, purpose: Purpose, front: bool) -> float:
 
 
 def centre(session: Session) -> None:
-    """Bring the lamella into the middle of the images, so that a narrow one holds it."""
+    """Bring the lamella's middle into the middle of the images, where its thickness is measured.
+
+    Along it the end where it was cut off the needle tells: a slice that lies off the zone that is
+    kept would leave a part of it thick, and unseen.
+    """
     at, tilt = session.places, session.setup.geometry.milling_tilt
-    measure(session)
-    if abs(at.v) > ASIDE:
-        session.shift(tilt, y=-at.v)
-        at.v = 0.0
+    for _ in range(CENTRED):
+        measure(session)
+        at.u = session.decide("lamella along", _right_end(session) - released_end(session.step))
+        if abs(at.u) <= ALONG and abs(at.v) <= ASIDE:
+            return
+        session.shift(tilt, x=-at.u, y=-at.v)
+        at.u = at.v = 0.0
         stand_still(session, joint_view(session))
+    session.ask(f"the lamella is {at.u * 1e6:.2g} um off along its length, not where it should be")
+
+
+def _right_end(session: Session) -> float:
+    """Return u of the lamella's free end (m)."""
+    at, view = session.places, joint_view(session)
+    end = at.u + released_end(session.step)
+    return session.known(
+        "the lamella's free end",
+        lambda n: falling_edge(
+            session.ion(view, n), u=end, v=at.v, reach=END_REACH, width=at.half, along="u"
+        ),
+        lambda edge: (edge,),
+    ).value
 
 
 def thin(session: Session) -> None:

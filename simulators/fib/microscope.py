@@ -81,7 +81,8 @@ class SimFib(Fib):
         self._pictures = Pictures(self.chamber)
         self._moves = Moves(self.chamber, self.answer)
         self._gis: bool = bool(self.world.get("gis"))
-        self._hung = False
+        self._hung: float | None = None
+        """Current (A) of patterns that were milled but are not reported as done."""
         self._closed = False
 
     def identity(self) -> Identity:
@@ -117,7 +118,7 @@ class SimFib(Fib):
         noise = generator(self.world.seed, "fib", "status", t).standard_normal(2)
         running = self._beams.running
         ions = running if running is not None and running.beam == "ion" else None
-        current = ions.current if ions is not None else IMAGING
+        current = ions.current if ions is not None else self._hung or IMAGING
         measured = current * source(self._faults, self.world.seed, t) * (1 + 0.01 * noise[1])
         leaks = at(self._faults, GisLeak, t) is not None
         stage, needle = self.chamber.stage, self.chamber.needle
@@ -140,7 +141,7 @@ class SimFib(Fib):
             ion_current_set=current,
             gis_inserted=self._gis or at(self._faults, GisStuck, t) is not None,
             gis_open=leaks,
-            milling=self._hung or (ions is not None and ions.job is not None),
+            milling=self._hung is not None or (ions is not None and ions.job is not None),
         )
 
     def ion_charge(self) -> float:
@@ -158,7 +159,7 @@ class SimFib(Fib):
         if not self._closed:
             self.answer()
             self._beams.end()
-            self._hung = False
+            self._hung = None
 
     def close(self) -> None:
         """Blank the beams and let go of the world; may be repeated."""
@@ -232,7 +233,7 @@ class SimFib(Fib):
             finally:
                 self._end(exposure)
         if at(self._faults, MillingNeverCompletes, self.world.now()):
-            yield from self._never_done()
+            yield from self._never_done(job.current)
         milled = job.done + exposure.charge
         asked = job.charge - job.done
         if exposure.charge < (1 - SHORTFALL) * asked:
@@ -256,8 +257,8 @@ class SimFib(Fib):
                 " A was chosen; look at the ion source and its apertures. Nothing was milled"
             )
 
-    def _never_done(self) -> Generator[MilledSlice, None, None]:
-        self._hung = True
+    def _never_done(self, current: float) -> Generator[MilledSlice, None, None]:
+        self._hung = current
         until = self.world.now() + GIVES_UP
         while self.world.now() < until:
             self.world.wait_until(min(until, self.world.now() + self.world.longest(GIVES_UP)))

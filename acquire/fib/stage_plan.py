@@ -41,7 +41,7 @@ SLOPE_OVER = 300.0
 """s over which the instrument averages the slope that it tells; ours."""
 SIGMA = 12e-9
 """Standard error with which the thickness of a thin lamella is measured, m; ours, to verify."""
-OUTSIDE, BEYOND = 0.2e-6, 0.5e-6
+OUTSIDE, BEYOND = 0.2e-6, 0.9e-6
 """By which a slice begins outside the face, and goes on beyond the zone that is kept, m."""
 
 

@@ -65,7 +65,7 @@ def test_kill_9_at_24_random_moments_loses_and_repeats_nothing(tmp_path: Path, h
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_a_lift_out_that_crashes_goes_on_and_mills_nothing_twice(tmp_path: Path) -> None:
-    assert "0 problems" in campaign("fib_crashes", tmp_path, 2, 11)
+    assert "0 problems" in campaign("fib_crashes", tmp_path, 1, 11)
 
 
 def unfinished(folder: Path) -> Path:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 ALIKE = 3.0
@@ -61,6 +61,6 @@ def agreed(first: Measured, second: Measured, what: str, *, beyond: float = 0.0)
     return first
 
 
-def first_refusal(parts: Sequence[Measured]) -> str | None:
+def first_refusal(parts: Iterable[Measured]) -> str | None:
     """Return the first reason for which one of them is not known, or None."""
     return next((part.refusal for part in parts if part.refusal is not None), None)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from acquire.endings import RunStopped
-from acquire.fib.measured import Measured
+from acquire.fib.measured import Measured, first_refusal
 from acquire.run import Run
 from drivers.cryo import Cryo
 from drivers.fib import BeamPicture, Fib, FibSetup, NeedlePosition, StagePosition
@@ -88,8 +88,7 @@ class Session:
         while True:
             for attempt in range(tries):
                 found = look(2**attempt)
-                refusals = [each.refusal for each in needed(found) if each.refusal is not None]
-                why = self.decide(f"cannot tell {what}", refusals[0] if refusals else "")
+                why = self.decide(f"cannot tell {what}", first_refusal(needed(found)) or "")
                 if not why:
                     return found
             self.ask(f"{what} cannot be told from the image: {why}", ("look again", "stop"))

@@ -7,13 +7,14 @@ from typing import Annotated, Any
 from pydantic import Field, TypeAdapter
 
 from protocols.beam_damage import BeamDamage
+from protocols.cycling import Cycling
 from protocols.eds import EdsLineScan, StemImage
 from protocols.eds_map import EdsMap
 from protocols.lift_out import LiftOut
 from protocols.model import Written
 from protocols.xps import DepthProfile
 
-OneStep = EdsLineScan | EdsMap | StemImage | BeamDamage | LiftOut | DepthProfile
+OneStep = EdsLineScan | EdsMap | StemImage | BeamDamage | LiftOut | DepthProfile | Cycling
 AnyStep = Annotated[OneStep, Field(discriminator="kind")]
 
 

@@ -70,6 +70,9 @@ CHARGE = Dimension("coulomb", "20 uC", "C")
 CHARGE_PER_AREA = Dimension("coulomb/metre**2", "20 pC/um^2")
 VOLUME = Dimension("metre**3", "8 l")
 HEATING = Dimension("kelvin/second", "0.1 K/min")
+AREA = Dimension("metre**2", "4.9 mm^2")
+CURRENT_DENSITY = Dimension("ampere/metre**2", "0.15 mA/cm^2")
+SLOPE = Dimension("volt/second", "1 mV/h")
 
 
 @lru_cache(maxsize=1)
@@ -178,6 +181,9 @@ Coulombs = Annotated[float, *quantity(CHARGE)]
 CoulombsPerSquareMetre = Annotated[float, *quantity(CHARGE_PER_AREA)]
 CubicMetres = Annotated[float, *quantity(VOLUME)]
 KelvinPerSecond = Annotated[float, *quantity(HEATING)]
+SquareMetres = Annotated[float, *quantity(AREA)]
+AmperesPerSquareMetre = Annotated[float, *quantity(CURRENT_DENSITY)]
+VoltsPerSecond = Annotated[float, *quantity(SLOPE)]
 
 ELEMENTARY_CHARGE = 1.602176634e-19
 """Coulombs per electron. Source: SI definition, 2019."""

@@ -1,0 +1,216 @@
+"""The interface of a potentiostat with one cell on it.
+
+Positive currents charge the cell. At rest the cell is at open circuit. Every hold carries limits of
+its own that the device keeps even when nobody talks to it any more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol, runtime_checkable
+
+import numpy as np
+import numpy.typing as npt
+
+from drivers.action import Spend, action
+from drivers.lab import Identity
+from protocols.cycling import CHARGE
+from protocols.model import Written
+from protocols.units import Amperes, Seconds, Volts
+
+Floats = npt.NDArray[np.float64]
+Mode = Literal["rest", "current", "voltage", "current then voltage"]
+EndedBy = Literal["voltage", "current", "time", "charge", "slope", "limit", "stopped"]
+OVERLOAD, UNDERLOAD, TIMING = 2, 4, 1
+"""Bits of a sample's status, as MethodSCRIPT has them; 0 is good."""
+
+
+@dataclass(frozen=True)
+class HoldOrder:
+    """One hold, resolved to amperes and volts. None is 'no such end'."""
+
+    mode: Mode
+    current: float = 0.0
+    """A; of a voltage that is held, the most that may flow, either way."""
+    voltage: float | None = None
+    """V that is held, or where the current goes over to a held voltage."""
+    end_voltage: float | None = None
+    """V; reached in the direction of the current."""
+    end_current: float | None = None
+    """A, amount."""
+    end_seconds: float | None = None
+    end_charge: float | None = None
+    """C, amount."""
+    end_slope: float | None = None
+    """V/s, amount."""
+    seconds_max: float = 3600.0
+    """The device itself ends the hold then, cell off: the dead man's limit."""
+    voltage_min: float = 0.0
+    """V; the device itself ends the hold below it, cell off."""
+    voltage_max: float = 5.0
+    """V; the same, above it."""
+    current_range: float = 0.0
+    """A; the range that is used throughout; 0 for the smallest that holds the current."""
+    every: float = 1.0
+    """s between two samples at most."""
+    voltage_change: float | None = None
+    """V after which a sample is kept."""
+    current_change: float | None = None
+    """A after which a sample is kept."""
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Samples of a hold since the last block; arrays of one length."""
+
+    seconds: Floats
+    """Since the hold began, by the device's clock."""
+    voltage: Floats
+    """V."""
+    current: Floats
+    """A."""
+    status: npt.NDArray[np.uint8]
+    """Bits; 0 is good."""
+
+
+@dataclass(frozen=True)
+class Held:
+    """A hold that is over, as the device reports its end."""
+
+    ended_by: EndedBy
+    seconds: float
+    """From its beginning to the moment at which the current stopped."""
+    charge: float
+    """C passed, positive for charging, integrated to that moment."""
+    voltage: float
+    """V at the end."""
+    current: float
+    """A at the end."""
+    on_device: bool
+    """The device itself found the end; otherwise the host did, between two samples."""
+
+
+@dataclass(frozen=True)
+class PotentiostatSetup:
+    """What the device can do: for refusing before a cell is connected, and for uncertainties."""
+
+    voltage_min: float
+    """V, of the whole device."""
+    voltage_max: float
+    """V."""
+    current_ranges: tuple[float, ...]
+    """A, full scale, smallest first."""
+    shortest_interval: float
+    """s between two samples."""
+    current_offset: float
+    """Standard uncertainty of the current's zero, in parts of the range."""
+    current_gain: float
+    """Standard uncertainty of the current's scale, relative."""
+    voltage_offset: float
+    """Standard uncertainty of the voltage, V."""
+    time_jitter: float
+    """Standard uncertainty of a sample's time, s."""
+    ends_on_device: bool
+    """A hold is ended by the device itself at its voltage, not by the host between two samples."""
+
+
+@dataclass(frozen=True)
+class PotentiostatStatus:
+    """What the device says of itself now; NaN is 'does not know'."""
+
+    cell_on: bool
+    running: bool
+    """It does a hold, whoever began it."""
+    voltage: float
+    """V across the cell."""
+    current: float
+    """A."""
+    overload: bool = False
+    age: float = 0.0
+    """s since these were measured."""
+
+
+class PotentiostatLimits(Written):
+    """Limits of the lab file that protect cell and device; a protocol may only be stricter."""
+
+    voltage_min: Volts = -1.0
+    """No hold may allow less."""
+    voltage_max: Volts = 5.2
+    """No hold may allow more."""
+    current_max: Amperes = 1e-3
+    """Largest current, either way."""
+    hold_max: Seconds = 4 * 86400.0
+    """Longest hold."""
+    reading_age_max: Seconds = 5.0
+    """A reading of the device's state older than this is no reading."""
+
+
+def worst_charge(order: HoldOrder) -> float:
+    """Return the most charge that a hold can pass, C."""
+    if order.mode == "rest":
+        return 0.0
+    longest = order.seconds_max if order.end_seconds is None else order.end_seconds
+    worst = abs(order.current) * min(longest, order.seconds_max)
+    return worst if order.end_charge is None else min(worst, order.end_charge)
+
+
+def _spends(order: HoldOrder) -> Sequence[Spend]:
+    return (Spend(CHARGE, worst_charge(order)),)
+
+
+def _spent(charge: float, order: HoldOrder) -> Sequence[Spend]:
+    return (Spend(CHARGE, charge),)
+
+
+@runtime_checkable
+class Potentiostat(Protocol):
+    """A potentiostat with one cell on it."""
+
+    def identity(self) -> Identity:
+        """Return which device this is, by its serial number."""
+        ...
+
+    def setup(self) -> PotentiostatSetup:
+        """Return ranges, windows and uncertainties."""
+        ...
+
+    def status(self) -> PotentiostatStatus:
+        """Return voltage, current, cell switch and whether a hold runs."""
+        ...
+
+    def charge_throughput(self) -> float | None:
+        """Return the charge (C) that has ever passed, either way; only grows.
+
+        None where the device keeps no such count.
+        """
+        ...
+
+    def safe(self) -> None:
+        """Cell off, verified by reading back. May be repeated.
+
+        Raises:
+            ReadbackError: the cell is still on.
+        """
+        ...
+
+    @action(
+        irreversible=True,
+        spends=_spends,
+        spent=_spent,
+        meter="charge_throughput",
+        on_interrupt="ask",
+    )
+    def hold(self, order: HoldOrder) -> Generator[Samples, None, Held]:
+        """Do one hold; when it is over the cell is at open circuit.
+
+        Closing it switches the cell off at once.
+
+        Yields:
+            Samples as they come, at least once a second of wall time.
+
+        Raises:
+            LimitError: the device cannot do it; the cell was not connected.
+            InstrumentFaultError: the device ended it by an error; the cell is off.
+        """
+        ...

@@ -21,7 +21,7 @@ from acquire.rows import Attempt, Packed, Stamp, pack_row, unpack_row
 from drivers.action import action_of, result_of
 from drivers.clock import wait_a_moment
 from drivers.codec import canonical, pack, unpack
-from drivers.errors import DriverError, InterlockError
+from drivers.errors import DriverError, InterlockError, NotRunningError
 
 AFTER_A_FAULT = ("try again", "skip", "stop")
 LONGEST_NAP = 0.5
@@ -147,9 +147,15 @@ class Actions:
         kept = [self._unpack(call.action.block, block) for block in self._journal.blocks(entry)]
         self._note_interruption(call, entry, tried[-1], spent if known else None, len(kept))
         policy: str = call.action.on_interrupt
+        n = tried[-1].n + 1
+        if policy == "adopt":
+            adopted = self._take_up(call, entry, n, see, kept)
+            if adopted is not None:
+                return self._finish(call, entry, *adopted)
+            assert call.action.adoption is not None
+            n, policy = n + 1, call.action.adoption.otherwise(call.arguments)
         if policy == "ask" or (call.action.irreversible and not known):
             policy = self._ask_how(call, entry, tried[-1])
-        n = tried[-1].n + 1
         if policy == "repeat":
             result, ended_by = self._attempts.attempt(
                 call, entry, n, call.arguments, see, len(kept)
@@ -164,6 +170,22 @@ class Actions:
             ended_by = by or ended_by
         result = rest.result(call.arguments, kept, part, spent)
         return self._finish(call, entry, result, ended_by)
+
+    def _take_up(
+        self, call: Call, entry: int, n: int, see: See | None, kept: Sequence[Any]
+    ) -> tuple[Any, str | None] | None:
+        """Go on with what the device itself still does; None where it does it no more."""
+        adoption = call.action.adoption
+        assert adoption is not None
+        method = getattr(call.driver, adoption.method)
+        after = adoption.after(kept)
+        try:
+            return self._attempts.attempt(
+                call, entry, n, call.arguments, see, len(kept), lambda *given: method(*given, after)
+            )
+        except NotRunningError as error:
+            self._say(f"{call.name}: {error}")
+            return None
 
     def _note_interruption(
         self, call: Call, entry: int, last: Attempt, spent: float | None, kept: int

@@ -115,8 +115,12 @@ class Attempts:
         arguments: tuple[Any, ...],
         see: See | None,
         first_block: int,
+        take_up: Callable[..., Generator[Any, None, Any]] | None = None,
     ) -> tuple[Any, str | None]:
         """Try once and return the result, and what ended it if it was not the method itself.
+
+        `take_up` goes on with what the device itself still does; it is called instead of the
+        method, and the interlocks see an action that runs.
 
         Raises:
             InterlockError, BudgetError: refused before the intent, or closed while it ran.
@@ -124,7 +128,7 @@ class Attempts:
             Ending: the operator said so.
         """
         action = call.action
-        self._gate.check(call.name, arguments, self.step, running=False)
+        self._gate.check(call.name, arguments, self.step, running=take_up is not None)
         trial = Trial(call, entry, n, arguments, call.meter())
         self._reconcile(trial)
         spends = self._marked(call, action.spends(*arguments) if action.spends else ())
@@ -133,7 +137,7 @@ class Attempts:
         rows = [spend_row(spend) for spend in spends]
         self._journal.add_attempt(entry, n, request, trial.meter, rows, self._stamp())
         try:
-            result, ended_by = self._drive(trial, see, first_block)
+            result, ended_by = self._drive(trial, see, first_block, take_up or call.method)
         except BaseException as error:
             self._abandon(trial, error)
             raise
@@ -159,11 +163,13 @@ class Attempts:
                 self._journal.add_event("warning", {"text": text}, self._stamp())
             return
 
-    def _drive(self, trial: Trial, see: See | None, first_block: int) -> tuple[Any, str | None]:
+    def _drive(
+        self, trial: Trial, see: See | None, first_block: int, method: Callable[..., Any]
+    ) -> tuple[Any, str | None]:
         call = trial.call
         if not call.action.generator:
-            return call.method(*trial.arguments), None
-        generator: Generator[Any, None, Any] = call.method(*trial.arguments)
+            return method(*trial.arguments), None
+        generator: Generator[Any, None, Any] = method(*trial.arguments)
         seen: list[Any] = []
         try:
             while True:
@@ -194,7 +200,7 @@ class Attempts:
     def _tick(self, trial: Trial) -> None:
         """Between two readings: interlocks, operator, spending."""
         self._gate.check(trial.call.name, trial.arguments, self.step, running=True)
-        self.obey(may_pause=trial.call.action.on_interrupt == "remaining")
+        self.obey(may_pause=_goes_on_with_the_rest(trial.call.action, trial.arguments))
         if trial.call.action.spent is None or wall_seconds() - trial.metered < METER_EVERY:
             return
         trial.metered = wall_seconds()
@@ -272,6 +278,13 @@ class Attempts:
         arguments = arguments_of(call, attempt)
         self.settle(call, attempt.entry, attempt.n, arguments, advance)
         return advance
+
+
+def _goes_on_with_the_rest(action: Action, arguments: tuple[Any, ...]) -> bool:
+    """True where an action that is closed part way goes on with what is left of it."""
+    if action.adoption is not None:
+        return action.adoption.otherwise(arguments) == "remaining"
+    return action.on_interrupt == "remaining"
 
 
 def arguments_of(call: Call, attempt: Attempt) -> tuple[Any, ...]:

@@ -303,6 +303,17 @@ class Journal:
             for row in rows
         ]
 
+    def cut_off(self) -> str | None:
+        """Return the action (role.method) that was tried and has no outcome; None if there is none.
+
+        There is at most one: a procedure does one thing after the other.
+        """
+        row = self._db.execute(
+            "SELECT e.name FROM attempt a JOIN entry e ON e.id=a.entry"
+            " LEFT JOIN outcome o ON o.entry=e.id WHERE o.entry IS NULL ORDER BY e.id DESC LIMIT 1"
+        ).fetchone()
+        return None if row is None else str(row[0])
+
     def last_metered(self, prefix: str) -> list[tuple[str, float, float]]:
         """Return (action, meter before, advance) of a role's settled attempts, newest first."""
         rows = self._db.execute(

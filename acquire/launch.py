@@ -7,7 +7,7 @@ import platform
 import shutil
 import signal
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -35,6 +35,7 @@ from acquire.record import RunRecord
 from acquire.run import Observer, Run, RunTime
 from acquire.views import Views
 from acquire.xps.xps_rules import RULES as XPS_RULES
+from drivers.action import action_of
 from drivers.clock import RealClock
 from drivers.errors import InputError, LiftlineError, RunFolderError
 from drivers.lab import (
@@ -255,8 +256,8 @@ class _Session:
         simulated = any(chosen.spec.simulated for chosen in opened.lab.instruments)
         pictures = Pictures(folder, simulated=simulated)
 
-        def safe() -> None:
-            for problem in opened.safe():
+        def safe(apart: Collection[str] = ()) -> None:
+            for problem in opened.safe(apart):
                 journal.add_event("unsafe", {"text": problem}, time.stamp())
                 desk.observer.say(problem)
 
@@ -283,7 +284,7 @@ class _Session:
     def go(self, protocol: LoadedProtocol) -> _Ended:
         """Do the steps one after the other."""
         with _interruptible(self._inbox):
-            self._safe()
+            self._safe(self._perhaps_busy())
             self._check_identities()
             for index, step in enumerate(protocol.steps):
                 self.run.begin_step(index, step)
@@ -295,6 +296,15 @@ class _Session:
                     result, ended_by = {}, str(skipped)
                 self.run.end_step(result, ended_by)
         return _Ended("finished", "every step is done", 0)
+
+    def _perhaps_busy(self) -> tuple[str, ...]:
+        """Return the instrument that may still do what was cut off here, and goes on with it."""
+        name = self._journal.cut_off()
+        if name is None:
+            return ()
+        role, method = name.split(".", 1)
+        kind: Any = type(self._drivers[role])
+        return (role,) if action_of(kind, method).on_interrupt == "adopt" else ()
 
     def _check_identities(self) -> None:
         """Refuse to go on with another instrument than the run began with."""

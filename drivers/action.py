@@ -8,7 +8,7 @@ from functools import lru_cache
 from inspect import isgeneratorfunction
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
-OnInterrupt = Literal["repeat", "remaining", "ask"]
+OnInterrupt = Literal["repeat", "remaining", "adopt", "ask"]
 
 R = TypeVar("R")
 Method = TypeVar("Method", bound=Callable[..., Any])
@@ -44,6 +44,20 @@ class Remainder:
 
 
 @dataclass(frozen=True)
+class Adoption:
+    """How an action that the device itself goes on with is taken up again after a crash."""
+
+    method: str
+    """A generator method of the driver: (*arguments, after) -> as the action, from what the device
+    has since `after`. It raises NotRunningError where the device does it no more and cannot tell
+    how it ended."""
+    after: Callable[[Sequence[Any]], float]
+    """(kept blocks) -> how far into the action they reach, s."""
+    otherwise: Callable[[tuple[Any, ...]], str]
+    """(arguments) -> repeat, remaining, keep or ask: what is done where it runs no more."""
+
+
+@dataclass(frozen=True)
 class Action:
     """What an interface says of one method."""
 
@@ -57,6 +71,7 @@ class Action:
     """A plain method of the driver: a number that grows with what is spent; None if unknown."""
     on_interrupt: OnInterrupt = "repeat"
     remainder: Remainder | None = None
+    adoption: Adoption | None = None
     setting: bool = False
     """True for an absolute setting: a resumed run makes it again before anything else."""
     moves: bool = False
@@ -76,6 +91,7 @@ def action(
     meter: str | None = None,
     on_interrupt: OnInterrupt = "repeat",
     remainder: Remainder | None = None,
+    adoption: Adoption | None = None,
     setting: bool = False,
 ) -> Callable[[Method], Method]:
     """Mark a method of an interface as something that touches the world, and say how."""
@@ -88,6 +104,7 @@ def action(
             meter=meter,
             on_interrupt=on_interrupt,
             remainder=remainder,
+            adoption=adoption,
             setting=setting,
             moves=True,
         )

@@ -11,7 +11,8 @@
     ├── DriverError                 exit 3: an instrument did not do what it was asked
     │   ├── LinkError               no answer, a broken link, or an answer outside the grammar
     │   ├── InstrumentFaultError    the instrument reports a fault of its own
-    │   └── ReadbackError           what was read back is not what was set
+    │   ├── ReadbackError           what was read back is not what was set
+    │   └── NotRunningError         the device does not do what was to be taken up again
     ├── InterlockError              exit 3: the gate refused, or closed a running action
     ├── BudgetError                 exit 1: the step would spend more than it may
     └── StorageError                exit 3: data cannot be written; nothing more is measured
@@ -60,6 +61,10 @@ class InstrumentFaultError(DriverError):
 
 class ReadbackError(DriverError):
     """What was read back is not what was set."""
+
+
+class NotRunningError(DriverError):
+    """The device does no more what was to be taken up again, and cannot tell how it ended."""
 
 
 class InterlockError(LiftlineError):

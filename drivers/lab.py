@@ -6,7 +6,7 @@ the group `liftline.drivers`, so that anyone's package can add one.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from importlib.metadata import entry_points
@@ -201,9 +201,12 @@ class OpenLab:
         if problems and exc[0] is None:
             raise ReadbackError("; ".join(problems))
 
-    def safe(self) -> list[str]:
-        """Leave every instrument safe; return what could not be made safe, in words."""
-        return self._each(lambda driver: driver.safe())
+    def safe(self, apart: Collection[str] = ()) -> list[str]:
+        """Leave every instrument safe; return what could not be made safe, in words.
+
+        `apart` names the roles that are left as they are: they may still do what is taken up again.
+        """
+        return self._each(lambda driver: driver.safe(), apart)
 
     def close(self) -> list[str]:
         """Leave every instrument safe and let go of it; return what could not be, in words."""
@@ -211,9 +214,11 @@ class OpenLab:
         self.drivers = {}
         return problems
 
-    def _each(self, do: Callable[[Driver], None]) -> list[str]:
+    def _each(self, do: Callable[[Driver], None], apart: Collection[str] = ()) -> list[str]:
         problems = []
         for role, driver in self.drivers.items():
+            if role in apart:
+                continue
             try:
                 do(driver)
             except LiftlineError as error:

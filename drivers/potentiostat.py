@@ -6,16 +6,17 @@ its own that the device keeps even when nobody talks to it any more.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass
-from typing import Literal, Protocol, runtime_checkable
+from dataclasses import dataclass, replace
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
 
-from drivers.action import Spend, action
+from drivers.action import Adoption, Remainder, Spend, action
 from drivers.lab import Identity
-from protocols.cycling import CHARGE
+from protocols.cycling import CHARGE, OnResume
 from protocols.model import Written
 from protocols.units import Amperes, Seconds, Volts
 
@@ -58,6 +59,8 @@ class HoldOrder:
     """V after which a sample is kept."""
     current_change: float | None = None
     """A after which a sample is kept."""
+    on_resume: OnResume = "go on"
+    """What becomes of it when it was cut off and the device does it no more."""
 
 
 @dataclass(frozen=True)
@@ -155,6 +158,38 @@ def worst_charge(order: HoldOrder) -> float:
     return worst if order.end_charge is None else min(worst, order.end_charge)
 
 
+def _rest(arguments: tuple[Any, ...], charge: float) -> tuple[Any, ...] | None:
+    """Return the order for what is left of a hold after `charge` (C, either way) of it."""
+    (order,) = arguments
+    if order.end_charge is None:
+        return (order,)
+    left = order.end_charge - charge
+    return (replace(order, end_charge=left),) if left > 1e-6 * order.end_charge else None
+
+
+def _whole(
+    arguments: tuple[Any, ...], kept: Sequence[Samples], rest: Held | None, charge: float
+) -> Held:
+    (order,) = arguments
+    passed = math.copysign(charge, order.current)
+    seconds = float(kept[-1].seconds[-1]) if kept else 0.0
+    if rest is None:
+        last = (float(kept[-1].voltage[-1]), float(kept[-1].current[-1])) if kept else (0.0, 0.0)
+        return Held("stopped", seconds, passed, *last, on_device=False)
+    return replace(rest, seconds=rest.seconds + seconds, charge=rest.charge + passed)
+
+
+def _reached(kept: Sequence[Samples]) -> float:
+    return float(kept[-1].seconds[-1]) if kept else 0.0
+
+
+_OTHERWISE = {"go on": "remaining", "again": "repeat", "next": "keep", "ask": "ask"}
+
+
+def _otherwise(arguments: tuple[Any, ...]) -> str:
+    return _OTHERWISE[arguments[0].on_resume]
+
+
 def _spends(order: HoldOrder) -> Sequence[Spend]:
     return (Spend(CHARGE, worst_charge(order)),)
 
@@ -199,7 +234,9 @@ class Potentiostat(Protocol):
         spends=_spends,
         spent=_spent,
         meter="charge_throughput",
-        on_interrupt="ask",
+        on_interrupt="adopt",
+        remainder=Remainder(_rest, _whole),
+        adoption=Adoption("take_up", _reached, _otherwise),
     )
     def hold(self, order: HoldOrder) -> Generator[Samples, None, Held]:
         """Do one hold; when it is over the cell is at open circuit.
@@ -212,5 +249,17 @@ class Potentiostat(Protocol):
         Raises:
             LimitError: the device cannot do it; the cell was not connected.
             InstrumentFaultError: the device ended it by an error; the cell is off.
+        """
+        ...
+
+    def take_up(self, order: HoldOrder, after: float) -> Generator[Samples, None, Held]:
+        """Go on with a hold that the device itself still does, or whose end it still knows.
+
+        Yields:
+            What the device has of it since `after` seconds, then as `hold`; what it has no more is
+            a gap.
+
+        Raises:
+            NotRunningError: it does it no more and cannot tell how it ended; the cell is off.
         """
         ...

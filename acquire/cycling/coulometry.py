@@ -1,0 +1,82 @@
+"""Charge, capacity and coulombic efficiency of cycles, each with its uncertainty.
+
+Charges are those that the device integrated to the moment at which the current stopped; sampling
+plays no part in them. What remains is the current's zero: an offset adds to a charge and takes from
+a discharge, so that it shifts the efficiency by 2 d / I; the scale cancels where both have one
+range. Source: reference `potentiostat-and-cells.md`, sections 1 and 7 [calc].
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from drivers.potentiostat import Held, HoldOrder, PotentiostatSetup
+
+
+@dataclass(frozen=True)
+class HalfCycle:
+    """One hold, or several of one direction, of a cycle."""
+
+    charge: float
+    """C, amount."""
+    seconds: float
+    current_range: float
+    """A."""
+    late: float
+    """C that may be missed or counted too much at the end: 0 where the device itself ended it."""
+
+
+@dataclass(frozen=True)
+class Cycle:
+    """One cycle of the cell."""
+
+    number: int
+    """From 1."""
+    charged: float
+    """C."""
+    discharged: float
+    """C."""
+    efficiency: float | None
+    """Discharge over charge; None where one of them is missing."""
+    uncertainty: float | None
+    """Standard uncertainty of the efficiency."""
+    rate: float
+    """Of the discharge, nominal capacities per hour; 0 where there was none."""
+    interrupted: bool = False
+    """Cut off and gone on with: left out of statistics."""
+    resistance: float | None = None
+    """Ohm, from the first step of the current."""
+
+
+def half_cycle(order: HoldOrder, held: Held, setup: PotentiostatSetup) -> HalfCycle:
+    """Return what a hold passed."""
+    late = 0.0 if held.on_device else abs(order.current) * setup.time_jitter
+    return HalfCycle(abs(held.charge), held.seconds, order.current_range, late)
+
+
+def together(parts: list[HalfCycle]) -> HalfCycle | None:
+    """Return holds of one direction as one; None where there are none."""
+    if not parts:
+        return None
+    return HalfCycle(
+        math.fsum(part.charge for part in parts),
+        math.fsum(part.seconds for part in parts),
+        max(part.current_range for part in parts),
+        math.hypot(*(part.late for part in parts)),
+    )
+
+
+def efficiency(
+    charged: HalfCycle | None, discharged: HalfCycle | None, setup: PotentiostatSetup
+) -> tuple[float | None, float | None]:
+    """Return the efficiency and its standard uncertainty; None where a half is missing."""
+    if charged is None or discharged is None or charged.charge <= 0:
+        return None, None
+    value = discharged.charge / charged.charge
+    offsets = [half.current_range * setup.current_offset for half in (charged, discharged)]
+    zero = offsets[0] * charged.seconds * value + offsets[1] * discharged.seconds
+    if charged.current_range != discharged.current_range:
+        zero = math.hypot(zero, setup.current_gain * math.sqrt(2) * discharged.charge)
+    relative = math.hypot(zero, charged.late * value, discharged.late) / charged.charge
+    return value, relative

@@ -19,6 +19,7 @@ from acquire.actions import Actions
 from acquire.attempts import Attempts
 from acquire.budgets import Budgets
 from acquire.check import plan
+from acquire.cycling.potentiostat_rules import RULES as POTENTIOSTAT_RULES
 from acquire.eds.stem_rules import RULES as STEM_RULES
 from acquire.endings import Ending, RunWaits, StepSkipped
 from acquire.fib.rules import RULES as FIB_RULES
@@ -329,7 +330,12 @@ def _gate(opened: OpenLab, facts: Facts) -> Gate:
         if read is not None:
             age_max = float(opened.limits[role].reading_age_max)
             monitors[role] = Monitor(read, opened.clock, age_max)
-    return Gate({**STEM_RULES, **FIB_RULES, **XPS_RULES}, monitors, opened.limits, facts)
+    return Gate(
+        {**STEM_RULES, **FIB_RULES, **XPS_RULES, **POTENTIOSTAT_RULES},
+        monitors,
+        opened.limits,
+        facts,
+    )
 
 
 @contextmanager

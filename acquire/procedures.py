@@ -87,6 +87,13 @@ PROCEDURES: Mapping[str, Procedure] = {
         page="acquire.pages.depth_profile:depth_profile_page",
         views="acquire.xps.view:profile_views",
     ),
+    "cycling": Procedure(
+        ("potentiostat",),
+        do="acquire.cycling.cycling:cycling",
+        plan="acquire.cycling.plan:cycling_plan",
+        page="acquire.pages.cycling:cycling_page",
+        views="acquire.cycling.view:cycling_views",
+    ),
 }
 
 

@@ -299,6 +299,10 @@ class Run:
         """Return what the run has spent of a budget so far; of a dose, the largest anywhere."""
         return self._attempts.spent()[kind]["spent"] or 0.0
 
+    def was_cut_off(self) -> bool:
+        """True if the last action was cut off, by a crash or a fault, and gone on with."""
+        return len(self._journal.attempts(self._last_action)) > 1
+
     def earlier(self, kind: str) -> Mapping[str, Any] | None:
         """Return the result of the newest earlier step of a kind, as journalled; None without."""
         return next((result for of, result in reversed(self._results) if of == kind), None)

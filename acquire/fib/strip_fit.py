@@ -150,25 +150,27 @@ class _Minimum:
 
 @dataclass(frozen=True)
 class _Problem:
-    """Least squares over scaled parameters y = x / scale, with derivatives all in one go."""
+    """Least squares over scaled parameters y = x / scale."""
 
     profile: _Profile
     share: float
     scale: Floats
 
     def off(self, y: Floats) -> Floats:
-        """Return the residuals, shape (..., n), of parameters of shape (..., len(NAMES))."""
+        """Return the residuals, shape (n,)."""
         x = y * self.scale
-        each = np.moveaxis(x, -1, 0)[..., None]
-        expected = model.brightness(each, self.profile.w - each[0], self.share, each[1])
-        rest = (self.profile.values - expected) / self.profile.sigma
-        return np.concatenate([rest, model.unusual(x)], axis=-1)
+        rest = (self.profile.values - self._course(x).values) / self.profile.sigma
+        return np.concatenate([rest, model.unusual(x)])
 
     def slopes(self, y: Floats) -> Floats:
         """Return the derivatives of the residuals, shape (n, len(NAMES))."""
-        step = 1e-6 * np.maximum(np.abs(y), 1e-2)
-        both = self.off(np.stack([y + np.diag(step), y - np.diag(step)]))
-        return np.asarray(((both[0] - both[1]) / (2 * step[:, None])).T)
+        x = y * self.scale
+        rest = -self._course(x).slopes() / self.profile.sigma
+        return np.concatenate([rest.T, model.unusual_slopes(x)]) * self.scale
+
+    def _course(self, x: Floats) -> model.Course:
+        middle, top = x[: model.LEFT]
+        return model.Course(x, self.profile.w - middle, self.share, top)
 
 
 def _fits(profile: _Profile, band: Band, share: float) -> list[_Minimum]:
@@ -232,25 +234,22 @@ def _pieces(x: Floats, data: _Data) -> tuple[Floats, Floats, float, Floats]:
 
     One step of least squares.
     """
-    small = 1e-9
     blocks = np.array_split(np.arange(len(data.u)), PARTS)
-    widths, middles, errors = [], [], []
-    for block in blocks:
-        w = data.v - x[0] - data.slope * float(data.u[block].mean())
-        base = model.brightness(x, w, data.share, x[1])
-        by_top = (model.brightness(x, w, data.share, x[1] + small) - base) / small
-        by_place = (model.brightness(x, w - small, data.share, x[1]) - base) / small
-        variance = data.noise[:, block].mean(axis=1) + 1e-6
-        sigma = np.sqrt(np.maximum(variance, np.median(variance)) / len(block))
-        slopes = np.stack([by_top, by_place], axis=1) / sigma[:, None]
-        inverse = np.linalg.pinv(slopes.T @ slopes)
-        rest = (data.pixels[:, block].mean(axis=1) - base) / sigma
-        by, aside = inverse @ slopes.T @ rest
-        widths.append(x[1] + by)
-        middles.append(aside)
-        errors.append(inverse[0, 0])
     at = np.array([data.u[block].mean() for block in blocks])
-    return np.array(widths), np.array(middles), math.sqrt(float(np.mean(errors))), at
+    w = data.v - x[0] - data.slope * at[:, None]
+    course = model.Course(x, w.ravel(), data.share, x[1])
+    by_place, by_top = course.slopes()[: model.LEFT].reshape(2, *w.shape)
+    variance = np.array([data.noise[:, block].mean(axis=1) for block in blocks]) + 1e-6
+    least = np.median(variance, axis=1, keepdims=True)
+    long = np.array([len(block) for block in blocks])[:, None]
+    sigma = np.sqrt(np.maximum(variance, least) / long)
+    slopes = np.stack([by_top, by_place], axis=2) / sigma[:, :, None]
+    turned = np.moveaxis(slopes, 1, 2)
+    inverse = np.linalg.pinv(turned @ slopes)
+    values = np.array([data.pixels[:, block].mean(axis=1) for block in blocks])
+    rest = (values - course.values.reshape(w.shape)) / sigma
+    off = (inverse @ turned @ rest[:, :, None])[:, :, 0]
+    return x[1] + off[:, 0], off[:, 1], math.sqrt(float(np.mean(inverse[:, 0, 0]))), at
 
 
 def _result(found: list[_Minimum], data: _Data) -> StripFit:

@@ -136,13 +136,20 @@ def _trial(seed: int, part: Part, worst: bool, folder: Path, begun: float) -> Tr
         true = is_so.success(step.target.at_most)
         claimed = end.state == "finished" and bool(found.get("success"))
         told, sigma = found.get("thickness_m"), found.get("thickness_sigma_m")
-    stages = began(end.folder)
     return Trial(
-        seed, claimed, is_so.thickness, is_so.thinnest, told or 0.0, sigma or 0.0, true,
-        list(stages)[-1] if stages else "", tuple(e.kind.removeprefix("unsafe: ") for e in hidden.unsafe),
-        float(found.get("duration_s", 0.0)), time.process_time() - begun,
-        "" if claimed else str(found.get("reason") or end.reason),
-    )  # fmt: skip
+        seed=seed,
+        claimed=claimed,
+        thickness=is_so.thickness,
+        thinnest=is_so.thinnest,
+        told=told or 0.0,
+        sigma=sigma or 0.0,
+        true=true,
+        stage=next(reversed(began(end.folder)), ""),
+        unsafe=tuple(each.kind.removeprefix("unsafe: ") for each in hidden.unsafe),
+        seconds=float(found.get("duration_s", 0.0)),
+        cpu=time.process_time() - begun,
+        reason="" if claimed else str(found.get("reason") or end.reason),
+    )
 
 
 def summary(trials: Iterable[Trial]) -> list[str]:

@@ -26,6 +26,8 @@ from drivers.errors import DriverError, InterlockError
 AFTER_A_FAULT = ("try again", "skip", "stop")
 LONGEST_NAP = 0.5
 """Seconds of the lab's clock between two looks at the operator while the run sleeps."""
+STAMPED = 1e-6
+"""Seconds to which stamps are rounded."""
 
 
 class Actions:
@@ -241,8 +243,12 @@ class Actions:
             return
 
     def sleep_until(self, until: float) -> None:
-        """Wait until `until` (seconds since the run began), listening to the operator."""
-        while (left := until - self._stamp().time) > 0:
+        """Wait until `until` (seconds since the run began), listening to the operator.
+
+        Stamps are rounded: what is left below that is no time, and a nap of it need not move a
+        clock at all.
+        """
+        while (left := until - self._stamp().time) > STAMPED:
             try:
                 self._attempts.obey(may_pause=True)
             except Paused:

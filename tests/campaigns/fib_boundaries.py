@@ -17,11 +17,15 @@ import sqlite3
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, get_args
+from unittest.mock import patch
 
+from acquire import launch
 from acquire.launch import Desk, RunEnd, begin_run, resume_run
 from acquire.operator import Command, Inbox
+from drivers.clock import JumpingClock
 from drivers.fib import Purpose
 from drivers.lab import simulated_lab
 from protocols.loader import load_protocol
@@ -68,8 +72,9 @@ ACTIONS = (
 )
 """Whose boundaries are tried."""
 READINGS = "reading waiting"
-DOWN = (0.0, 20.0, 200.0)
-"""s for which the world goes on without the process, by turns: a beam may end by its own timer."""
+DOWN = (0.0, 20.0, 200.0, 3600.0)
+"""s for which the world goes on without the process, by turns: a beam may end by its own timer,
+and after an hour nobody knows where the lamella is."""
 THERE = "they are done"
 
 
@@ -152,9 +157,23 @@ def _names(run: Path) -> dict[int, str]:
     return found
 
 
-def wrong_after(run: Path, reference: Truth) -> list[str]:
-    """Return what is wrong with a run that was cut off and resumed to its end."""
-    end = resume_run(run, desk=desk())
+def resume_after(run: Path, seconds: float) -> RunEnd:
+    """Resume a run after the world, and the date, have gone on for so long (s)."""
+    file = run / "lab.yaml"
+    lab = json.loads(file.read_text(encoding="utf-8"))
+    lab["instruments"]["fib"]["settings"]["down_time"] = seconds
+    file.write_text(json.dumps(lab), encoding="utf-8")
+
+    def later(kind: str | float, start: float, utc: datetime) -> JumpingClock:
+        return JumpingClock(start, utc + timedelta(seconds=seconds))
+
+    with patch.object(launch, "make_clock", later):
+        return resume_run(run, desk=desk())
+
+
+def wrong_after(run: Path, seconds: float, reference: Truth) -> list[str]:
+    """Return what is wrong with a run that was cut off and resumed to its end, so much later."""
+    end = resume_after(run, seconds)
     wrong = [f"{end.state}: {end.reason}"] if end.exit_code else []
     found, asked_for = truth(run / "world-fib.db"), asked_by_purpose(run)
     wrong += ["a beam is on"] if found.beams_on else []
@@ -166,14 +185,6 @@ def wrong_after(run: Path, reference: Truth) -> list[str]:
         if abs(landed - asked) > asked * ROUNDING:
             wrong.append(f"{purpose}: {landed:.6g} C landed, {asked:.6g} C asked for")
     return wrong
-
-
-def wait(run: Path, seconds: float) -> None:
-    """Have the world go on for so long (s) before the run is resumed."""
-    file = run / "lab.yaml"
-    lab = json.loads(file.read_text(encoding="utf-8"))
-    lab["instruments"]["fib"]["settings"]["down_time"] = seconds
-    file.write_text(json.dumps(lab), encoding="utf-8")
 
 
 @dataclass(frozen=True)
@@ -199,8 +210,8 @@ def stage(
     rehearse(folder / "copied", name, seed, Copies(folder / "copied", copies))
     for turn, (number, where) in enumerate(wanted.items()):
         run, seconds = copies[number], down[turn % len(down)]
-        wait(run, seconds)
-        yield Tried(f"{name}: {where}, {seconds:g} s away", wrong_after(run, reference))
+        wrong = wrong_after(run, seconds, reference)
+        yield Tried(f"{name}: {where}, {seconds:g} s away", wrong)
         shutil.rmtree(run)
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, fields, is_dataclass
 from typing import Any
 
 from drivers.clock import Clock
-from drivers.errors import DriverError, InterlockError
+from drivers.errors import DriverError, InterlockError, OutOfDateError
 
 
 @dataclass(frozen=True)
@@ -66,6 +66,12 @@ class Situation:
     """What another role's instrument says of itself now, with its limits."""
     facts: Facts
     """What this run has verified."""
+
+
+class OutOfDate(str):
+    """Why an action is refused that another look would let through."""
+
+    __slots__ = ()
 
 
 Rule = Callable[[Situation], str | None]
@@ -122,6 +128,7 @@ class Gate:
 
         Raises:
             InterlockError: it may not; the message says why and what to do.
+            OutOfDateError: it may after another look.
         """
         role = action.split(".", 1)[0]
         rules = self._rules.get(action)
@@ -143,7 +150,8 @@ class Gate:
         for rule in rules:
             reason = rule(situation)
             if reason is not None:
-                raise InterlockError(f"{action}: {reason}")
+                kind = OutOfDateError if isinstance(reason, OutOfDate) else InterlockError
+                raise kind(f"{action}: {reason}")
 
     def _instrument(self, action: str, role: str) -> Instrument:
         """Return what a role's instrument says of itself now.

@@ -13,6 +13,7 @@
     │   ├── InstrumentFaultError    the instrument reports a fault of its own
     │   └── ReadbackError           what was read back is not what was set
     ├── InterlockError              exit 3: the gate refused, or closed a running action
+    │   └── OutOfDateError          what the action stands on must be looked at again first
     ├── BudgetError                 exit 1: the step would spend more than it may
     └── StorageError                exit 3: data cannot be written; nothing more is measured
 
@@ -20,6 +21,8 @@
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 from protocols.errors import InputError, LiftlineError, ProtocolFileError
 
@@ -68,6 +71,13 @@ class InterlockError(LiftlineError):
     exit_code = 3
 
 
+class OutOfDateError(InterlockError):
+    """The gate refused to begin an action: what it stands on was seen too long ago."""
+
+    done: Any = None
+    """Of an action that can go on with what is left: its result so far, as one that ends early."""
+
+
 class BudgetError(LiftlineError):
     """The action would spend more than its step may."""
 
@@ -89,6 +99,7 @@ __all__ = [
     "LiftlineError",
     "LimitError",
     "LinkError",
+    "OutOfDateError",
     "ProtocolFileError",
     "ReadbackError",
     "RecordingError",

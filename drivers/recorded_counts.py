@@ -51,6 +51,8 @@ def counted(values: Floats, *, rate: bool | None, seconds: float | None) -> Coun
     if not _near(grid, stated):
         scatter = max(fano(values), 1e-9)
         grid = min((grid, stated), key=lambda one: abs(math.log(scatter / one)))
+        if not _on(values, grid):
+            return _rounded(values, grid, seconds)
     counts = _whole(values / grid)
     if _near(grid, 1.0):
         return Counted(counts, seconds, None)

@@ -32,7 +32,7 @@ from drivers.xps import (
 )
 from drivers.xps_recording import RecordedRegion, XpsRecording
 from protocols.model import Written
-from protocols.units import Seconds
+from protocols.units import Amperes, ElectronVolts, Seconds
 from protocols.xps import SURVEY, Etch, Region
 
 MAGIC_ANGLE = 0.9553
@@ -51,18 +51,32 @@ class RecordedXpsSettings(Written):
     """Etch time between two cycles, where the file does not store it."""
 
 
+class RecordedXpsLimits(XpsLimits):
+    """Limits of a recording, wide open: there is nothing that could be harmed."""
+
+    ion_energy_max: ElectronVolts = 1e6
+    ion_current_max: Amperes = 1.0
+    etch_max: Seconds = 1e6
+
+
+def is_vamas(path: Path) -> bool:
+    """Return whether a file begins as VAMAS files do; one that cannot be read does not."""
+    try:
+        with open(path, "rb") as file:
+            return file.read(5) == b"VAMAS"
+    except OSError:
+        return False
+
+
 def read_xps_recording(path: Path) -> XpsRecording:
     """Read a depth profile of any kind that is known.
 
     Raises:
         RecordingError: it is of no kind that is known, or cannot serve.
     """
-    try:
-        with open(path, "rb") as file:
-            begin = file.read(8)
-    except OSError as error:
-        raise RecordingError(f"{path} cannot be read: {error.strerror or error}") from error
-    return read_nxmpes(path) if begin == b"\x89HDF\r\n\x1a\n" else read_vamas_recording(path)
+    if not path.is_file():
+        raise RecordingError(f"{path}: there is no such file")
+    return read_vamas_recording(path) if is_vamas(path) else read_nxmpes(path)
 
 
 class Place:
@@ -263,7 +277,7 @@ DRIVER = DriverSpec(
     role="xps",
     summary="a depth profile recorded earlier, VAMAS or NXmpes",
     settings=RecordedXpsSettings,
-    limits=XpsLimits,
+    limits=RecordedXpsLimits,
     open=_open,
     recorded=True,
 )

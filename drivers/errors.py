@@ -5,6 +5,7 @@
     │   ├── ProtocolFileError       file:line: field: message
     │   ├── LimitError              an argument is outside what the instrument or lab allows
     │   ├── RecordingError          a recorded file cannot serve as an instrument
+    │   │   └── CutOffError         it ends in the middle: perhaps it is still being written
     │   ├── RunFolderError          the folder of a run cannot be used
     │   │   └── RunInUseError       another process holds it
     │   └── ReplayMismatchError     the journal and the procedure differ
@@ -33,6 +34,10 @@ class LimitError(InputError):
 
 class RecordingError(InputError):
     """A recorded file cannot serve as an instrument: truncated, uncalibrated or of another kind."""
+
+
+class CutOffError(RecordingError):
+    """A recorded file ends in the middle: whoever makes it may still be writing."""
 
 
 class RunFolderError(InputError):
@@ -92,6 +97,7 @@ class StorageError(LiftlineError):
 
 __all__ = [
     "BudgetError",
+    "CutOffError",
     "DriverError",
     "InputError",
     "InstrumentFaultError",

@@ -125,9 +125,16 @@ class _Scale:
         return round(BOTTOM - share * (BOTTOM - TOP), 1)
 
     def boundary(self, found: Mapping[str, object], colour: str) -> Boundary:
-        at = float(found["etch_time_s"])  # type: ignore[arg-type]
-        low, high = found.get("interval_etch_s") or (at, at)  # type: ignore[misc]
-        return Boundary(self.x(at), self.x(low), self.x(high), colour, str(found["kind"]))
+        at = _number(found["etch_time_s"])
+        interval = found.get("interval_etch_s")
+        low, high = interval if isinstance(interval, (list, tuple)) else (at, at)
+        return Boundary(
+            self.x(at), self.x(_number(low)), self.x(_number(high)), colour, str(found["kind"])
+        )
+
+
+def _number(value: object) -> float:
+    return float(value) if isinstance(value, (int, float)) else 0.0
 
 
 def _curve(

@@ -136,7 +136,15 @@ class Gate:
             raise InterlockError(
                 f"{action}: no interlock rule covers it, so it is refused; add rules for it"
             )
-        own = self._instrument(action, role)
+        seen: dict[str, Instrument] = {}
+
+        def instrument(role: str) -> Instrument:
+            """Return its reading of this moment, which is one for all rules."""
+            if role not in seen:
+                seen[role] = self._instrument(action, role)
+            return seen[role]
+
+        own = instrument(role)
         situation = Situation(
             action,
             arguments,
@@ -144,7 +152,7 @@ class Gate:
             own.status,
             own.limits,
             step,
-            lambda other: self._instrument(action, other),
+            instrument,
             self._facts,
         )
         for rule in rules:
@@ -179,7 +187,8 @@ def _unknown(status: Any) -> Iterator[str]:
     """Yield the names of readings that are NaN, also of places within the status."""
     for field in fields(status):
         value = getattr(status, field.name)
-        if isinstance(value, float) and math.isnan(value):
-            yield field.name
+        if isinstance(value, float):
+            if math.isnan(value):
+                yield field.name
         elif is_dataclass(value):
             yield from (f"{field.name}.{inner}" for inner in _unknown(value))

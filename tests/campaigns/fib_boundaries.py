@@ -1,6 +1,6 @@
 """A crash at the boundaries of the journal at which a lift-out cuts, welds or moves something.
 
-    python -m tests.campaigns.fib_boundaries FOLDER [--every N] [STAGE ...]
+    python -m tests.campaigns.fib_boundaries FOLDER [STAGE ...] [--every N]
 
 Each stage is rehearsed by itself on a specimen prepared for it. At a boundary its folder is copied
 as a crash there would leave it: what was committed, and no more. Each copy is resumed to its end,

@@ -120,13 +120,19 @@ def mill(
     view: BeamImage,
     place: Callable[[Session, BeamPicture], None] = locate,
     aside: float = 0.0,
+    again: bool = False,
 ) -> None:
     """Mill with `charge` (C) in parts of at most ten minutes, each placed afresh.
 
+    `again` is True where a first try was not enough.
     `aside` is by how much (m, along v) patterns of this current are known to land off where images
     show the lamella: the interlocks keep them off its middle as they land.
     """
     step, run = session.step, session.run
+    if again:
+        session.retries.count += 1
+        session.retries.charge += charge
+        session.retries.seconds += charge / settings.current
     parts = session.decide("parts", max(1, math.ceil(charge / settings.current / LONGEST - 1e-9)))
     for part in range(parts):
         done: float | None = 0.0

@@ -162,7 +162,8 @@ def weld_joint(
     )
     for tries in range(1, settings.tries + 1):
         fresh = partial(_fresh, session, array, inwards, tries - 1)
-        mill(session, "weld", settings, charge, fresh, joint_view(session))
+        view, again = joint_view(session), tries > 1
+        mill(session, "weld", settings, charge, fresh, view, again=again)
         area = bridged_area(session, joint, before, settings.area_min)
         if session.decide("bridged", area.value >= settings.area_min):
             break
@@ -230,6 +231,7 @@ def cut_through(
             charge,
             lambda *_: (_slit(session, joint, settings, height),),
             joint_view(session),
+            again=times < 1.0,
         )
         crossed, width = seen_from_above(session, joint, settings.gap_min)
         through = width >= settings.gap_min and crossed <= OPEN

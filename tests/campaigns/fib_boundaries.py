@@ -1,6 +1,6 @@
 """A crash at the boundaries of the journal at which a lift-out cuts, welds or moves something.
 
-    python -m tests.campaigns.fib_boundaries FOLDER [--every N] [STAGE ...]
+    python -m tests.campaigns.fib_boundaries FOLDER [STAGE ...] [--every N]
 
 Each stage is rehearsed by itself on a specimen prepared for it. At a boundary its folder is copied
 as a crash there would leave it: what was committed, and no more. Each copy is resumed to its end,
@@ -75,6 +75,8 @@ READINGS = "reading waiting"
 DOWN = (0.0, 20.0, 200.0, 3600.0)
 """s for which the world goes on without the process, by turns: a beam may end by its own timer,
 and after an hour nobody knows where the lamella is."""
+LONG = 900.0
+"""s after which the needle may have drifted so far that a joint cannot be told: it may ask."""
 THERE = "they are done"
 
 
@@ -171,28 +173,31 @@ def resume_after(run: Path, seconds: float) -> RunEnd:
         return resume_run(run, desk=desk())
 
 
-def wrong_after(run: Path, seconds: float, reference: Truth) -> list[str]:
-    """Return what is wrong with a run that was cut off and resumed to its end, so much later."""
-    end = resume_after(run, seconds)
-    wrong = [f"{end.state}: {end.reason}"] if end.exit_code else []
-    found, asked_for = truth(run / "world-fib.db"), asked_by_purpose(run)
-    wrong += ["a beam is on"] if found.beams_on else []
-    wrong += [f"{event.kind} at {event.t:.0f} s" for event in found.unsafe]
-    if found.solid.held != reference.solid.held:
-        wrong.append(f"held by {found.solid.held}, not by {reference.solid.held}")
-    for purpose in get_args(Purpose):
-        landed, asked = found.charge(purpose), asked_for.get(purpose, 0.0)
-        if abs(landed - asked) > asked * ROUNDING:
-            wrong.append(f"{purpose}: {landed:.6g} C landed, {asked:.6g} C asked for")
-    return wrong
-
-
 @dataclass(frozen=True)
 class Tried:
     """A crash, and what was wrong after the resume."""
 
     where: str
     wrong: list[str]
+    asked: str = ""
+    """What it asked, where it may."""
+
+
+def tried(where: str, run: Path, seconds: float, reference: Truth) -> Tried:
+    """Resume a run that was cut off, so much later (s), and return what came of it."""
+    end = resume_after(run, seconds)
+    asks = seconds > LONG and end.state == "stopped"
+    wrong = [f"{end.state}: {end.reason}"] if end.exit_code and not asks else []
+    found, asked_for = truth(run / "world-fib.db"), asked_by_purpose(run)
+    wrong += ["a beam is on"] if found.beams_on else []
+    wrong += [f"{event.kind} at {event.t:.0f} s" for event in found.unsafe]
+    if found.solid.held != reference.solid.held and not asks:
+        wrong.append(f"held by {found.solid.held}, not by {reference.solid.held}")
+    for purpose in get_args(Purpose):
+        landed, asked = found.charge(purpose), asked_for.get(purpose, 0.0)
+        if abs(landed - asked) > asked * ROUNDING:
+            wrong.append(f"{purpose}: {landed:.6g} C landed, {asked:.6g} C asked for")
+    return Tried(where, wrong, end.reason if asks else "")
 
 
 def stage(
@@ -210,8 +215,7 @@ def stage(
     rehearse(folder / "copied", name, seed, Copies(folder / "copied", copies))
     for turn, (number, where) in enumerate(wanted.items()):
         run, seconds = copies[number], down[turn % len(down)]
-        wrong = wrong_after(run, seconds, reference)
-        yield Tried(f"{name}: {where}, {seconds:g} s away", wrong)
+        yield tried(f"{name}: {where}, {seconds:g} s away", run, seconds, reference)
         shutil.rmtree(run)
 
 
@@ -227,18 +231,18 @@ def wanted() -> Any:
 
 
 def main() -> int:
-    """Print what went wrong, and how many crashes were tried."""
-    asked, problems, total = wanted(), 0, 0
-    for name in asked.stages:
-        tried = 0
-        for each in stage(asked.folder / name, name, asked.seed, asked.every, asked.down):
-            tried += 1
-            problems += bool(each.wrong)
-            for problem in each.wrong:
-                print(f"{each.where}: {problem}", flush=True)
-        print(f"{name}: {tried} crashes", flush=True)
-        total += tried
-    print(f"{total} crashes, {problems} problems")
+    """Print what went wrong or was asked, and how many crashes were tried."""
+    words, every = wanted(), []
+    for name in words.stages:
+        found = []
+        for each in stage(words.folder / name, name, words.seed, words.every, words.down):
+            found.append(each)
+            for text in (*each.wrong, *([f"asks: {each.asked}"] if each.asked else ())):
+                print(f"{each.where}: {text}", flush=True)
+        print(f"{name}: {len(found)} crashes", flush=True)
+        every += found
+    problems, asking = sum(bool(e.wrong) for e in every), sum(bool(e.asked) for e in every)
+    print(f"{len(every)} crashes, {problems} problems, {asking} asked after a long time")
     return bool(problems)
 
 

@@ -1,6 +1,6 @@
 """Every fault of the simulated FIB, each at three moments of a lift-out.
 
-    python -m tests.campaigns.fib_faults [--seed N] [--moments 1 2 3] [--processes N] [KIND ...]
+    python -m tests.campaigns.fib_faults [KIND ...] [--seed N] [--moments 1 2 3] [--processes N]
 
 A run of the same seed without faults says when each stage goes on; the moments are in stages in
 which the fault matters. Every run must end safe: done, stopped, or waiting for an answer, with no

@@ -28,8 +28,9 @@ from protocols.xps import Region
 
 Counts = npt.NDArray[np.float64]
 STATES = ("idle", "validated", "running", "paused", "finished", "aborted", "error")
-SAFE_AFTER_SINCE = (1, 7)
-"""Protocol version from which Start can leave the detector's voltage up."""
+SAFE_STATE_SINCE = (1, 9)
+"""Protocol version with SetSafeState: before, the detector's voltage is never left up, though Start
+could since 1.7."""
 SAME_EV, SAME_RELATIVE = 1e-3, 1e-4
 """By how much validated energies (eV) and other values may differ from those asked: rounding."""
 ENDS_WITHIN = 30.0
@@ -177,7 +178,7 @@ class Scanner:
         return final
 
     def _leaves_up(self, leave_up: bool) -> bool:
-        return leave_up and self._session.version >= SAFE_AFTER_SINCE
+        return leave_up and self._session.version >= SAFE_STATE_SINCE
 
     def _start(self, *, leave_up: bool) -> None:
         arguments: dict[str, Value] = {}

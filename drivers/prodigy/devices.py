@@ -14,8 +14,6 @@ from drivers.prodigy.refusals import UNKNOWN_COMMAND, RefusalError
 from drivers.prodigy.session import Session
 from drivers.prodigy.settings import UNITS, LiveParameter, Switched
 
-LIVE_SINCE, DIRECT_SINCE, SAFE_SINCE = (1, 22), (1, 18), (1, 9)
-"""Protocol versions with live values, direct device commands and SetSafeState."""
 SAME = 1e-6
 """Relative difference of a value that was set and read back: what writing it may round."""
 READS = 3
@@ -158,13 +156,23 @@ class Devices:
         arguments: dict[str, Value] = {"SetSafeStateAfter": "true" if safe_after else "false"}
         self._session.ask_once("ExecuteDirectDeviceCommand", arguments)
 
-    def set_safe_state(self) -> None:
+    def set_safe_state(self) -> bool:
         """Have Prodigy bring all devices into their safe states, and wait for it.
 
+        Returns:
+            False where Prodigy is too old to be told to: it then runs no device outside a scan, and
+            always ramps the detector's voltage down after one.
+
         Raises:
-            RefusalError: one of them is not safe within a minute, or Prodigy is too old.
+            RefusalError: one of them is not safe within a minute.
         """
-        self._session.ask("SetSafeState", patience=self._safe_time)
+        try:
+            self._session.ask("SetSafeState", patience=self._safe_time)
+        except RefusalError as error:
+            if error.code == UNKNOWN_COMMAND:
+                return False
+            raise
+        return True
 
     def switch(self, item: Switched, on: bool, clock: Clock) -> Generator[None, None, bool]:
         """Switch a device on or off, wait until it is, and return what it shows.

@@ -198,8 +198,7 @@ class Gun:
         Raises:
             DriverError: it is not seen to be off; Prodigy was told to stop it all the same.
         """
-        if not self.off():
-            self._devices.set_safe_state()
+        if not self.off() and self._devices.set_safe_state():
             until = self._clock.now() + self._settings.ends_within
             while self._settings.emission is not None and self.on():
                 if self._clock.now() > until:

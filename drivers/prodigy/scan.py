@@ -28,8 +28,9 @@ from protocols.xps import Region
 
 Counts = npt.NDArray[np.float64]
 STATES = ("idle", "validated", "running", "paused", "finished", "aborted", "error")
-SAFE_AFTER_SINCE = (1, 7)
-"""Protocol version from which Start can leave the detector's voltage up."""
+SAFE_STATE_SINCE = (1, 9)
+"""Protocol version with SetSafeState: before, the detector's voltage is never left up, though Start
+could since 1.7."""
 SAME_EV, SAME_RELATIVE = 1e-3, 1e-4
 """By how much validated energies (eV) and other values may differ from those asked: rounding."""
 ENDS_WITHIN = 30.0
@@ -164,12 +165,9 @@ class Scanner:
         self._start(leave_up=not last)
         have = 0
         for readable in self._watched(scan):
-            counts = self._try_read(scan, have, readable)
-            if counts is None or not len(counts):
-                yield SweepBlock(np.zeros(scan.points, np.uint32), number_, have, 0)
-                continue
+            counts = self._readable_by_now(scan, have, readable)
             yield _block(scan, number_, have, counts)
-            have = readable
+            have += len(counts)
         self.detector_up = self._leaves_up(not last)
         final = self._read_whole(scan)
         if have < scan.points:
@@ -177,7 +175,7 @@ class Scanner:
         return final
 
     def _leaves_up(self, leave_up: bool) -> bool:
-        return leave_up and self._session.version >= SAFE_AFTER_SINCE
+        return leave_up and self._session.version >= SAFE_STATE_SINCE
 
     def _start(self, *, leave_up: bool) -> None:
         arguments: dict[str, Value] = {}
@@ -232,19 +230,36 @@ class Scanner:
                 f"repeat the region when it may go on, or raise pause_max"
             )
 
+    def _readable_by_now(self, scan: Scan, first: int, end: int) -> Counts:
+        """Return the counts of points that a running scan has reported, as far as they are there.
+
+        Zeros at their end may be points that cannot be read yet: they are left for later.
+        """
+        counts = self._try_read(scan, first, end) if end > first else None
+        return np.zeros(0) if counts is None else np.trim_zeros(counts, "b")
+
     def _try_read(self, scan: Scan, first: int, end: int) -> Counts | None:
-        """Return the counts of some points, or None if they cannot be read yet."""
-        if end <= first:
-            return None
+        """Return counts of the points [first, end) of which two readings agree.
+
+        None if they cannot be read yet, or no two of three readings agree.
+        """
+        readings: list[Counts] = []
         try:
-            return self._read_agreed(scan, first, end)
+            for _ in range(3):
+                readings.append(self._read(scan, first, end))
+                if any(np.array_equal(readings[-1], other) for other in readings[:-1]):
+                    return readings[-1]
         except RefusalError as error:
-            if error.code in NOT_READABLE:
-                return None
-            raise
+            if error.code not in NOT_READABLE:
+                raise
+        return None
 
     def _read_whole(self, scan: Scan) -> Counts:
-        """Return all counts, once they can be read; points that end in zeros are given time."""
+        """Return all counts, once they can be read; points that end in zeros are given time.
+
+        Raises:
+            ReadbackError: they cannot be read, or the readings go on to differ.
+        """
         settle = max(min(scan.region.dwell, self._settings.first_read), self._settings.poll)
         counts = None
         for _ in range(5):
@@ -253,27 +268,12 @@ class Scanner:
                 return counts
             self._clock.sleep(settle)
         if counts is None:
-            raise InstrumentFaultError(
-                f"prodigy: {scan.region.line}: the scan is over, but its data cannot be read; "
-                f"repeat the region"
+            raise ReadbackError(
+                f"prodigy: {scan.region.line}: the scan is over, but its data cannot be read, or "
+                f"differ from reading to reading: check cable, switch and converters, then repeat "
+                f"the region"
             )
         return counts
-
-    def _read_agreed(self, scan: Scan, first: int, end: int) -> Counts:
-        """Return counts of the points [first, end) of which two readings agree.
-
-        Raises:
-            ReadbackError: no two of three do.
-        """
-        readings: list[Counts] = []
-        for _ in range(3):
-            readings.append(self._read(scan, first, end))
-            if any(np.array_equal(readings[-1], other) for other in readings[:-1]):
-                return readings[-1]
-        raise ReadbackError(
-            f"prodigy: {scan.region.line}: three readings of the same points differ; the line "
-            f"garbles bytes: check cable, switch and converters, then repeat the region"
-        )
 
     def _read(self, scan: Scan, first: int, end: int) -> Counts:
         at_once = max(1, self._settings.values_at_once // self._channels)

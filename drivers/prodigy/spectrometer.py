@@ -17,7 +17,7 @@ from drivers.clock import Clock, ScaledClock
 from drivers.errors import DriverError, LimitError, LinkError, ReadbackError
 from drivers.lab import DriverSpec, Identity, OpenRequest
 from drivers.prodigy.codec import word, words
-from drivers.prodigy.devices import SAFE_SINCE, Devices
+from drivers.prodigy.devices import Devices
 from drivers.prodigy.gun import Gun
 from drivers.prodigy.refusals import RefusalError
 from drivers.prodigy.scan import Scanner
@@ -208,10 +208,8 @@ class ProdigyXps(Xps):
         if self._settings.detector is not None and not self._detector_is_up():
             self._scanner.detector_up = False
             return
-        if self._session.version < SAFE_SINCE:
-            return  # Start has always ramped it down there
-        self._devices.set_safe_state()
-        self._on = {}
+        if self._devices.set_safe_state():
+            self._on = {}
         self._scanner.detector_up = False
         if self._settings.detector is not None and self._detector_is_up():
             raise ReadbackError(

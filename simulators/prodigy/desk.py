@@ -19,6 +19,8 @@ from simulators.prodigy.peripherals import GUN, Peripherals, Setting
 
 SERVER_NAME = "SpecsLab Prodigy 4.120 simulated by liftline"
 ANALYSER_NAME = "simulated Phoibos 1D"
+SAFE_AFTER_SINCE = (1, 7)
+"""Protocol version from which Start can leave the detector's voltage up."""
 NOTHING: Values = {}
 
 
@@ -106,8 +108,9 @@ class Desk:
 
     def start(self, arguments: Values) -> None:
         """Start a scan."""
-        safe_after = _truth(arguments) if self.version >= (1, 7) else True
-        self.analyser.start(self.devices.before_scan(), safe_after=safe_after)
+        if arguments and self.version < SAFE_AFTER_SINCE:
+            raise RefuseError(105, "Start: unknown argument SetSafeStateAfter.")
+        self.analyser.start(self.devices.before_scan(), safe_after=_truth(arguments))
 
     def status(self, arguments: Values) -> Values:
         """Tell the scan's state."""

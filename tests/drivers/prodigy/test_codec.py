@@ -338,7 +338,11 @@ def test_what_is_written_reads_back(id_: str, values: Any) -> None:
 
 
 @FEW
-@given(code=st.integers(1, 65535), text=TEXTS, in_quotes=st.booleans())
+@given(
+    code=st.integers(1, 65535),
+    text=TEXTS.filter(lambda text: not text.startswith('"')),
+    in_quotes=st.booleans(),
+)
 def test_an_error_reads_back(code: int, text: str, in_quotes: bool) -> None:
     written = Refused("00AB", code, text).written(in_quotes=in_quotes)
     (read,) = Replies().feed(written)

@@ -195,7 +195,7 @@ def replay(
 ) -> int:
     """Stream the recording FILE through PROTOCOL's procedure and analysis, as if live."""
     from acquire.launch import Desk, begin_run
-    from acquire.replay import fitted, parse_etch_time, parse_line, recorded_lab
+    from acquire.replay import fitted, origin, parse_etch_time, parse_line, recorded_lab
     from acquire.terminal import Terminal
     from protocols.loader import load_protocol
 
@@ -204,7 +204,7 @@ def replay(
     loaded = fitted(load_protocol(protocol), lab, drawn, strip)
     with Terminal(quiet=as_json) as terminal:
         desk = Desk(terminal, terminal.prompt)
-        end = begin_run(loaded, lab, out, seed=0, desk=desk, origin=f"replay of {file}")
+        end = begin_run(loaded, lab, out, seed=0, desk=desk, origin=origin(file, lab))
     return _told_end(end, terminal, as_json)
 
 

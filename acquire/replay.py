@@ -56,6 +56,17 @@ def recorded_lab(file: Path, etch_per_cycle: float | None = None) -> Lab:
     return Lab(f"recording {file.name}", "jumping", (chosen,))
 
 
+def origin(file: Path, lab: Lab) -> str:
+    """Return what the run's record says of where its data come from.
+
+    For a depth profile also how the file's values became counts, where there is a doubt.
+    """
+    with open_lab(lab, clock=JumpingClock()) as opened:
+        recorded: Any = next(iter(opened.drivers.values()))
+        notes = recorded.recording.all_notes if isinstance(recorded, RecordedXps) else ()
+    return "; ".join((f"replay of {file}", *notes))
+
+
 def parse_etch_time(text: str) -> float:
     """Return an etch time in seconds.
 

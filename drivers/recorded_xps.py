@@ -202,7 +202,7 @@ class RecordedXps(Xps):
         Raises:
             LimitError: the recording has no such region, or not in this cycle.
         """
-        found = self._region(region)
+        found = asked_for(self.recording, region)
         cycle = self._place.cycle
         if cycle not in found.counts:
             there = ", ".join(str(each) for each in sorted(found.counts))
@@ -239,29 +239,30 @@ class RecordedXps(Xps):
         if not isinstance(self._clock, RealClock):
             self._clock.sleep(seconds)
 
-    def _region(self, asked: Region) -> RecordedRegion:
-        """Return the recorded region, or its part of a recorded survey.
 
-        Raises:
-            LimitError: there is none with these energies.
-        """
-        file = self.recording
-        found = file.region(asked.line)
-        if found is None and asked.line != SURVEY and (survey := file.region(SURVEY)) is not None:
-            found = survey.cut(asked.start, asked.stop)
-        if found is None:
-            raise LimitError(
-                f"{file.path.name} has no {asked.line} from {asked.start:g} to {asked.stop:g} eV; "
-                f"it has {file.held()}"
-            )
-        off = ENERGY_OFF * found.step
-        pairs = ((found.start, asked.start), (found.stop, asked.stop))
-        if any(abs(one - other) > off for one, other in pairs) or asked.points != found.points:
-            raise LimitError(
-                f"{file.path.name} has {found.told()}, not {asked.start:g} to {asked.stop:g} eV in "
-                f"steps of {asked.step:g} eV; write that, or use liftline replay, which does"
-            )
-        return found
+def asked_for(file: XpsRecording, asked: Region) -> RecordedRegion:
+    """Return the recorded region that is asked for, or its part of a recorded survey.
+
+    Raises:
+        LimitError: there is none with these energies.
+    """
+    found = file.region(asked.line)
+    if found is None and asked.line != SURVEY and (survey := file.region(SURVEY)) is not None:
+        found = survey.cut(asked.start, asked.stop)
+    if found is None:
+        raise LimitError(
+            f"{file.path.name} has no {asked.line} from {asked.start:g} to {asked.stop:g} eV; "
+            f"it has {file.held()}"
+        )
+    off = ENERGY_OFF * found.step
+    pairs = ((found.start, asked.start), (found.stop, asked.stop))
+    if any(abs(one - other) > off for one, other in pairs) or asked.points != found.points:
+        raise LimitError(
+            f"{file.path.name} has {found.told()}, not {asked.start:g} to {asked.stop:g} eV in "
+            f"steps of {asked.step:g} eV; write that into the protocol, or use liftline replay, "
+            "which does"
+        )
+    return found
 
 
 def _open(request: OpenRequest) -> RecordedXps:

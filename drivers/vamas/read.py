@@ -57,11 +57,15 @@ def read_vamas(path: Path) -> VamasFile:
         raw = path.read_bytes()
     except OSError as error:
         raise RecordingError(f"{path} cannot be read: {error.strerror or error}") from error
+    return parse_vamas(decoded(raw), path)
+
+
+def decoded(raw: bytes) -> str:
+    """Return the text of a file: the standard's ASCII, or what vendors add to it."""
     try:
-        text = raw.decode("utf-8")
+        return raw.decode("utf-8")
     except UnicodeDecodeError:
-        text = raw.decode("latin-1")
-    return parse_vamas(text, path)
+        return raw.decode("latin-1")
 
 
 def parse_vamas(text: str, path: Path) -> VamasFile:

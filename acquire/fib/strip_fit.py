@@ -314,14 +314,18 @@ def _result(found: list[_Minimum], data: _Data) -> StripFit:
         middle = float(likely @ values)
         return middle, math.sqrt(float(likely @ (within + (values - middle) ** 2)))
 
-    widths = [
-        (value * cos, error) for value, error in map(mean, (_top, _outer, model.at_interface))
-    ]
+    def width(of: Callable[[Floats], tuple[float, Floats]]) -> tuple[float, float]:
+        value, error = mean(of)
+        return value * cos, error
+
+    at_interface = width(model.at_interface)
     return StripFit(
         mean(_middle),
-        *widths,
+        width(_top),
+        width(_outer),
+        at_interface,
         float(x[model.BLUR]),
-        (pieces.widths - float(x[model.TOP])) * cos + widths[2][0],
+        (pieces.widths - float(x[model.TOP])) * cos + at_interface[0],
         pieces.error,
     )
 

@@ -42,8 +42,8 @@ escape depth of secondary electrons and the ions' range, 10 to 40 nm [lit], in l
 light, rather at its upper end. Ours, to verify."""
 CONVEX = (0.04, 0.04)
 """By how much further out than its depth says the interface is on a face, as a share of the lean,
-and how far that may be off: the beam's tail takes more off where it has been longest, near the top,
-where images have milled too. By a tail of 12 nm at 30 pA and an overdose of 1.5. Ours, to verify."""
+and how far that may be off: the beam's tail takes most off where it has been longest, near the top,
+where images have milled too. For a spot of 12 nm and an overdose of 1.5. Ours, to verify."""
 SHARP = (18e-9, 0.6)
 """Usual blur (standard deviation, m), and by how much its logarithm may be off. Ours, to verify."""
 

@@ -221,8 +221,8 @@ class Actions:
             entry,
             f"extent of attempt {last.n}",
             f"{call.name} (action {entry}) was cut off and the instrument cannot say how much of "
-            f"it was done. Keep what was recorded, repeat it (the specimen may receive it twice), "
-            f"or stop?",
+            f"it was done. {'Keep what was recorded, repeat' if keep else 'Repeat'} it (the "
+            f"specimen may receive it twice), or stop?",
             (*keep, "repeat", "stop"),
             "stop",
         )

@@ -275,10 +275,9 @@ def facts_before(session: Session) -> None:
         ("they are done", "stop"),
     )
     _stand_where_it_is(session, before)
-    lamella = step.lamella
-    session.places.half = lamella.thickness / 2
-    if "clean" not in before:
-        session.places.half += step.trench.leave if "trench" in before else 0.0
+    if "trench" in before:  # nothing stands in an untouched film
+        leave = 0.0 if "clean" in before else step.trench.leave
+        session.places.half = step.lamella.thickness / 2 + leave
     for name in before:
         if name in DONE_BY:
             run.verified(DONE_BY[name], True)

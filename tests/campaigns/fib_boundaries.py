@@ -206,10 +206,11 @@ def stage(
     """Crash a stage's rehearsal at its boundaries and yield what came of each."""
     boundaries = Boundaries([])
     end = rehearse(folder / "reference", name, seed, boundaries)
-    if end.exit_code:
-        yield Tried(f"{name}, uninterrupted", [f"{end.state}: {end.reason}"])
-        return
     reference = truth(end.folder / "world-fib.db")
+    if end.exit_code or reference.unsafe:
+        unsafe = ", ".join(event.kind for event in reference.unsafe)
+        yield Tried(f"{name}, uninterrupted", [f"{end.state}: {end.reason} {unsafe}"])
+        return
     wanted = dict(chosen(end.folder, boundaries.passed, every))
     copies = {number: folder / f"{number:05d}" for number in wanted}
     rehearse(folder / "copied", name, seed, Copies(folder / "copied", copies))

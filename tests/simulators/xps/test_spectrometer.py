@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import sqlite3
 from contextlib import closing
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import numpy as np
 import pytest
 
 from drivers.action import result_of
-from drivers.clock import ScaledClock
+from drivers.clock import JumpingClock
 from drivers.errors import InstrumentFaultError, LinkError, ReadbackError
 from drivers.xps import RegionSpectrum
 from protocols.xps import Region
@@ -68,13 +69,36 @@ def test_readings_do_not_disturb_the_counts() -> None:
     np.testing.assert_array_equal(scan(quiet, sweeps=2).counts, np.sum(blocks, axis=0))
 
 
-def test_a_clock_that_does_not_jump_sees_the_same_numbers_in_more_blocks() -> None:
-    region = O_1S.model_copy(update={"dwell": 0.01, "stop": 520.0})
-    slow = ready(clock=ScaledClock(1000.0))
-    blocks, spectrum = run_through(slow.acquire(region, 1))
-    np.testing.assert_array_equal(spectrum.counts, scan(ready(), region).counts)
-    assert len(blocks) >= 1
-    assert {block.scanned for block in blocks} <= set(range(1, region.points + 1))
+class PassingClock:
+    """A clock that the instrument takes for real: time passes at once all the same."""
+
+    def __init__(self) -> None:
+        self._inner = JumpingClock()
+
+    def now(self) -> float:
+        return self._inner.now()
+
+    def utc(self) -> datetime:
+        return self._inner.utc()
+
+    def sleep(self, seconds: float) -> None:
+        assert seconds <= 1.0, "nobody is answered for longer than a second"
+        self._inner.sleep(seconds)
+
+
+@pytest.mark.parametrize("dwell", [0.2, 3.0])
+def test_on_a_real_clock_the_same_numbers_come_in_more_blocks(dwell: float) -> None:
+    region = O_1S.model_copy(update={"dwell": dwell, "stop": 538.0})
+    blocks, spectrum = run_through(ready(clock=PassingClock()).acquire(region, 1))
+    jumped, _ = run_through(ready().acquire(region, 1))
+    np.testing.assert_array_equal(spectrum.counts, jumped[0].counts)
+    assert sum(block.scanned for block in blocks) == region.points
+    assert len(blocks) >= region.duration
+
+
+def test_on_a_real_clock_an_etch_yields_at_least_once_a_second() -> None:
+    blocks, _ = run_through(ready(clock=PassingClock()).etch(ETCH))
+    assert len(blocks) >= 75
 
 
 def test_dead_time_takes_counts_from_strong_lines() -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from drivers.action import result_of
+from drivers.action import action_of, result_of
 from drivers.clock import JumpingClock
 from drivers.errors import InstrumentFaultError, LinkError, ReadbackError
 from drivers.xps import RegionSpectrum
@@ -158,6 +158,25 @@ def test_the_dead_mans_switch_ends_an_etch_that_a_process_left(tmp_path: Path) -
     result_of(again.etch(ETCH.model_copy(update={"duration": 39.0})))
     assert etch_seconds(left) == pytest.approx(60.0)
     assert any("process gone" in event.note for event in ledger(left))
+
+
+@pytest.mark.parametrize("kept", range(10))
+def test_whenever_a_process_dies_the_etch_and_its_rest_are_one_etch(
+    tmp_path: Path, kept: int
+) -> None:
+    remainder = action_of(SimXps, "etch").remainder
+    assert remainder is not None
+    xps = ready(tmp_path / "world.db")
+    before = xps.etch_seconds()
+    action = xps.etch(ETCH)
+    for _ in range(kept):
+        next(action, None)
+    again = open_xps(as_a_kill_leaves_it(tmp_path / "world.db"))
+    action.close()
+    rest = remainder.arguments((ETCH,), again.etch_seconds() - before)
+    if rest is not None:
+        result_of(again.etch(*rest))
+    assert etch_seconds(tmp_path / "left.db") == pytest.approx(ETCH.duration)
 
 
 def test_a_scan_that_a_process_left_is_ended_and_its_meter_grows(tmp_path: Path) -> None:

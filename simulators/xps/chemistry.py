@@ -21,6 +21,15 @@ O_2S = CoreLevel("O 2s", "O", 23.7, 1915.0)
 """Too weak for the table of core levels, but the loss background under P 2p stands on it. Source:
 Scofield at 1486.7 eV, from xraylib as that table."""
 
+AUGER = {
+    "C": CoreLevel("C KLL", "C", 1223.0, 8000.0),
+    "N": CoreLevel("N KLL", "N", 1107.0, 15000.0),
+    "O": CoreLevel("O KLL", "O", 978.0, 25000.0),
+}
+"""Auger electrons, which a survey shows beside the lines; Al Ka energies [lit], strengths ours."""
+AUGER_WIDTH = 7.0
+"""eV; ours."""
+
 
 class State(Written):
     """A chemical state of one core level."""
@@ -55,11 +64,12 @@ def known_states() -> dict[str, dict[str, tuple[State, ...]]]:
 
 @lru_cache(maxsize=256)
 def levels_of(element: str) -> tuple[CoreLevel, ...]:
-    """Return the core levels of an element, each pair as one."""
+    """Return the lines of an element: its core levels, each pair as one, and Auger electrons."""
     mine = [level for level in core_levels().values() if level.element == element]
     pairs = {level.name for level in mine if level.split}
     whole = [level for level in mine if level.name[:-3] not in pairs]
-    return (*whole, *([O_2S] if element == "O" else []))
+    others = [*([O_2S] if element == "O" else []), *([AUGER[element]] if element in AUGER else [])]
+    return (*whole, *others)
 
 
 def split_of(level: CoreLevel) -> float:
@@ -70,4 +80,5 @@ def split_of(level: CoreLevel) -> float:
 def states_of(material: str, level: CoreLevel) -> tuple[State, ...]:
     """Return the chemical states of a core level in a material."""
     known = known_states().get(material, {}).get(level.name)
-    return known or (State(energy=level.energy, source="the element's, core-level table"),)
+    width = AUGER_WIDTH if level.name.endswith("KLL") else WIDTH
+    return known or (State(energy=level.energy, width=width, source="the element's"),)

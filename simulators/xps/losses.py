@@ -16,7 +16,7 @@ Floats = npt.NDArray[np.float64]
 
 B, C = 2866.0, 1643.0
 """eV²: the universal cross section. Source: Tougaard, Solid State Commun. 61, 547 (1987) [lit]."""
-PLASMON, SPREAD = 7.2, 1.6
+PLASMON, SPREAD = 7.2, 2.0
 """eV: the bulk plasmon of lithium, spaced by 7.1 to 7.5 eV [lit], and its width; width ours."""
 PLASMONS = (0.35, 0.18, 0.08)
 """Strengths of one plasmon, two and three, in parts of the line; ours, to verify."""

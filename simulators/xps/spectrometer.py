@@ -227,10 +227,10 @@ class SimXps(Xps):
         return self._acquire(region, sweeps)
 
     def _acquire(self, region: Region, sweeps: int) -> Generator[SweepBlock, None, RegionSpectrum]:
-        self._answer()
-        self.world.wait_until(self.world.now() + OVERHEAD)
-        self._answer()
         counts = np.zeros(region.points, np.uint32)
+        for _ in self._wait(self._answer() + OVERHEAD):
+            if not self.world.jumps:
+                yield _nothing(region, 0, 0)
         scan = self._scans.begin(self._key(region, sweeps), region.points * region.dwell * sweeps)
         try:
             for sweep in range(sweeps):
@@ -282,14 +282,25 @@ class SimXps(Xps):
         part = size if self.world.jumps else max(1, int(self.world.longest() / region.dwell))
         for first in range(0, size, part):
             scanned = min(part, size - first)
-            self._scans.scan(scan, scanned * region.dwell)
-            self._check_source()
-            counts = np.zeros(region.points, np.uint32)
-            place = slice(stretch.first + first, stretch.first + first + scanned)
+            block = _nothing(region, stretch.sweep, stretch.first + first)
+            for _ in self._expose(scan, scanned * region.dwell):
+                yield block
+            place = slice(block.first, block.first + scanned)
+            counts = block.counts.copy()
             counts[place] = stretch.counts[first : first + scanned]
             yield SweepBlock(counts, stretch.sweep, place.start, scanned)
             if self._scans.running is not scan:
                 raise InstrumentFaultError("xps: the scan was ended by another call")
+
+    def _expose(self, scan: Scan, seconds: float) -> Iterator[None]:
+        """Let a part of a scan take its time; yield in between where a channel takes long."""
+        longest = seconds if self.world.jumps else self.world.longest()
+        parts = max(1, math.ceil(seconds / longest - 1e-9))
+        for part in range(parts):
+            self._scans.scan(scan, seconds / parts)
+            self._check_source()
+            if part < parts - 1:
+                yield
 
     def _check_source(self) -> float:
         t = self._answer()
@@ -331,6 +342,10 @@ class SimXps(Xps):
         else:
             self._gun.off()
             self._scans.end()
+
+
+def _nothing(region: Region, sweep: int, first: int) -> SweepBlock:
+    return SweepBlock(np.zeros(region.points, np.uint32), sweep, first, 0)
 
 
 DRIVER = DriverSpec(

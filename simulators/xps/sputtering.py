@@ -9,6 +9,7 @@ depths, and the information depth is the photoelectrons' own (`simulators.xps.su
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -30,7 +31,7 @@ REFERENCE_DENSITY, REFERENCE_ENERGY = 0.25, 5000.0
 NM_PER_MINUTE = 1e-9 / 60 / REFERENCE_DENSITY
 """m³/C of a rate of 1 nm/min at that current density."""
 RATES = {
-    "Li": 16.5,
+    "Li": 16.4,
     "C": 10.0,
     "Li2O": 0.8,
     "Li3N": 3.0,
@@ -40,7 +41,11 @@ RATES = {
     "LiPON": 6.0,
     "Li3P": 6.0,
 }
-"""nm/min at 25 uA/cm² of 5 keV Ar+. Ours."""
+"""nm/min at 25 uA/cm² of 5 keV Ar+. Ours: set so that the shipped specimen shows N 1s after 9
+etches of 60 s and P 2p after 23: 54 and 138 of the paper's depth units if an etch is 6 of them.
+That needs lithium to go twenty times as fast as Li2O (8 atoms and 1 atom per ion) and 2.7 times as
+fast as phosphate. The current density is ours too: the real one would scale them all. Carbon leaves
+with the lithium in which it is dispersed."""
 OTHER_RATE = 2.0
 """nm/min of a material that is not there; ours, as SiO2 about."""
 COVERS = 0.15
@@ -124,7 +129,8 @@ def _mixed(specimen: Specimen, mixing: Mixing, depths: Floats) -> Floats:
     zone[0] = specimen.fractions(0.0)
     held = taken[0] * 0.0
     for i, gained in enumerate(np.diff(taken, axis=0), start=1):
-        held = (held + gained) / (1.0 + STEP / thick[i])
+        left = math.exp(-STEP / thick[i])
+        held = left * held + (1.0 - left) * thick[i] / STEP * gained
         zone[i] = held / thick[i]
     normal: Floats = zone / zone.sum(axis=1, keepdims=True)
     return normal

@@ -24,6 +24,8 @@ Floats = npt.NDArray[np.float64]
 STEP = 0.25e-9
 SEEN = 32e-9
 """m below the surface from which electrons are counted: seven free paths."""
+SLOWEST = 100.0
+"""eV: slower electrons' lines are left out; TPP-2M holds for faster ones only."""
 NODES, WEIGHTS = np.polynomial.hermite_e.hermegauss(9)
 """Of the average over the roughness."""
 ARGON = 0.025
@@ -103,7 +105,7 @@ class Surfaces:
             level.name: photon_energy - level.energy
             for levels in self._levels.values()
             for level in levels
-            if level.energy < photon_energy - 20
+            if level.energy < photon_energy - SLOWEST
         }
         self._index = {name: i for i, name in enumerate(self._kinetic)}
         self._total = np.array([sum(one.values()) for one in atoms])

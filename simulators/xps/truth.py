@@ -89,7 +89,7 @@ def expected(
 
     Args:
         source: the file of a world, whose ledger says what its ions did; or settings and seed of
-            one that is not yet, in which every etch of the step is done as it is written.
+            one that is not yet, in which every etch is done as it is written and nothing fails.
         step: its regions, sweeps and etch.
         etch_times: s of etching before each cycle; left out, those of the ledger or of the step.
     """
@@ -98,9 +98,10 @@ def expected(
     else:
         settings, seed = source
         hidden, craters = draw(settings, seed), _planned(step, etch_times)
+        settings = settings.model_copy(update={"faults": ()})
     if etch_times is not None:
         craters = [_nearest(craters, t) for t in etch_times]
-    view = View(hidden, seed, (), settings.base_pressure)
+    view = View(hidden, seed, settings.faults, settings.base_pressure)
     seen = [
         view.at(one, (one.clean_since or 0.0) + 200.0, neutralised=step.neutraliser)
         for one in craters

@@ -56,7 +56,7 @@ def recording_of(file: VamasFile, path: Path) -> XpsRecording:
         path=path,
         title=file.experiment or first.sample or path.stem,
         instrument=file.instrument,
-        simulated=any("SIMULATED" in line for line in file.comment),
+        simulated=any("SIMULAT" in line for line in file.comment),
         photon_energy=source_energy(first, path),
         anode=first.source,
         regions=by_line(path, found),

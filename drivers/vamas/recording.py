@@ -169,7 +169,7 @@ def _region(path: Path, label: str, blocks: Mapping[int, Block]) -> Found:
         cycles=list(blocks),
         rate=_rate(values[0]),
         dwell=first.dwell,
-        sweeps=first.scans,
+        sweeps=[max(block.scans, 1) for block in blocks.values()],
         pass_energy=first.pass_energy,
         transmission=passed[0].values if passed else None,
     )

@@ -242,14 +242,24 @@ def report(run_name: str, out: Path) -> int:
 
 @main.command()
 @click.argument("run_name", metavar="RUN")
+@click.option(
+    "--to",
+    "form",
+    type=click.Choice(["hspy", "vamas"]),
+    default="hspy",
+    show_default=True,
+    help="hspy: all that was measured, for HyperSpy; vamas: depth profiles, for CasaXPS.",
+)
 @OUT
 @_command
-def export(run_name: str, out: Path) -> int:
-    """Rebuild RUN's data files (.hspy) from its journal."""
+def export(run_name: str, form: str, out: Path) -> int:
+    """Write RUN's data files anew from its journal, and print where they are."""
     from acquire.folders import find_run
     from acquire.views import rebuild
+    from acquire.xps.vamas_export import export_vamas
 
-    for path in rebuild(find_run(run_name, out)):
+    folder = find_run(run_name, out)
+    for path in rebuild(folder) if form == "hspy" else export_vamas(folder):
         click.echo(path)
     return 0
 

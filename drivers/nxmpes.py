@@ -89,6 +89,7 @@ def _region(path: Path, name: str, entry: Any) -> Found:
         values=values,
         cycles=[cycle for cycle, _ in scans],
         rate=None,  # raw_data calls counts what data calls counts_per_second, of the same values
+        sweeps=[1] * len(scans),
         dwell=_number(entry, f"{DETECTOR}/count_time", {"s": 1.0}),
         pass_energy=_number(entry, f"{DISPERSION}/pass_energy", {"eV": 1.0}),
     )

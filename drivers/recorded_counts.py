@@ -40,7 +40,7 @@ def counted(values: Floats, *, rate: bool | None, seconds: float | None) -> Coun
         values: of all its cycles, shape (cycles, channels), none negative.
         rate: whether the file says that they are counts per second; None where it contradicts
             itself or does not say.
-        seconds: dwell times sweeps, where the file says so.
+        seconds: of counting behind a value, where the file says so.
     """
     stated = 1 / seconds if seconds and rate is not False else 1.0
     grid = _grid(values, stated)

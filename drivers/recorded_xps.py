@@ -259,8 +259,7 @@ def asked_for(file: XpsRecording, asked: Region) -> RecordedRegion:
     if any(abs(one - other) > off for one, other in pairs) or asked.points != found.points:
         raise LimitError(
             f"{file.path.name} has {found.told()}, not {asked.start:g} to {asked.stop:g} eV in "
-            f"steps of {asked.step:g} eV; write that into the protocol, or use liftline replay, "
-            "which does"
+            f"steps of {asked.step:g} eV; write the former into the protocol"
         )
     return found
 

@@ -58,7 +58,8 @@ class Found:
     """Whether the file says that the values are counts per second."""
     dwell: float | None
     """s."""
-    sweeps: int = 1
+    sweeps: Sequence[int]
+    """Of each row of `values`."""
     pass_energy: float | None = None
     """eV."""
     transmission: Floats | None = None
@@ -79,11 +80,12 @@ class RecordedRegion:
     points: int
     dwell: float | None
     """Seconds on each channel in one sweep; None where neither file nor counts tell."""
-    sweeps: int
     pass_energy: float | None
     """eV."""
     counts: Mapping[int, npt.NDArray[np.uint32]]
-    """By cycle; a cycle may lack the region."""
+    """By cycle, all its sweeps together; a cycle may lack the region."""
+    sweeps: Mapping[int, int]
+    """By cycle."""
     transmission: Floats | None = None
     notes: tuple[str, ...] = ()
     """How values became counts, where there is something to say."""
@@ -118,7 +120,7 @@ class RecordedRegion:
             self.start,
             self.step,
             dwell,
-            self.sweeps,
+            self.sweeps[cycle],
             etch_time,
             self.transmission,
         )
@@ -193,18 +195,19 @@ def recorded_region(path: Path, found: Found) -> RecordedRegion:
         raise RecordingError(
             f"{where} has negative values: a background was subtracted before; export the raw data"
         )
-    seconds = found.dwell * found.sweeps if found.dwell else None
-    made = counted(np.ascontiguousarray(values), rate=found.rate, seconds=seconds)
+    if found.rate is not False:  # of a rate, what one sweep would have given
+        values = values * np.array(found.sweeps)[:, np.newaxis]
+    made = counted(np.ascontiguousarray(values), rate=found.rate, seconds=found.dwell)
     return RecordedRegion(
         known_line(found.label) or found.label,
         found.label,
         tidy(float(energies[0])),
         tidy(step),
         len(energies),
-        None if made.seconds is None else made.seconds / found.sweeps,
-        found.sweeps,
+        made.seconds,
         found.pass_energy,
         dict(zip(found.cycles, made.counts, strict=True)),
+        dict(zip(found.cycles, found.sweeps, strict=True)),
         transmission,
         () if made.note is None else (made.note,),
     )

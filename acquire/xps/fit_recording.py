@@ -111,7 +111,7 @@ def _as_recorded(asked: Region, found: RecordedRegion) -> dict[str, Any]:
         "stop": found.stop,
         "step": found.step,
         "dwell": found.dwell or asked.dwell,
-        "sweeps": found.sweeps,
+        "sweeps": min(found.sweeps.values()),
         "pass_energy": found.pass_energy or asked.pass_energy,
     }
 

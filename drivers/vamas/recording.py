@@ -56,7 +56,7 @@ def recording_of(file: VamasFile, path: Path) -> XpsRecording:
         path=path,
         title=file.experiment or first.sample or path.stem,
         instrument=file.instrument,
-        simulated=any("SIMULATED" in line for line in file.comment),
+        simulated=any("SIMULAT" in line for line in file.comment),
         photon_energy=source_energy(first, path),
         anode=first.source,
         regions=by_line(path, found),
@@ -169,7 +169,7 @@ def _region(path: Path, label: str, blocks: Mapping[int, Block]) -> Found:
         cycles=list(blocks),
         rate=_rate(values[0]),
         dwell=first.dwell,
-        sweeps=first.scans,
+        sweeps=[max(block.scans, 1) for block in blocks.values()],
         pass_energy=first.pass_energy,
         transmission=passed[0].values if passed else None,
     )

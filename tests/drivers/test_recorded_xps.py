@@ -107,7 +107,7 @@ def test_it_keeps_its_place_when_it_is_opened_again(tmp_path: Path) -> None:
     [
         (region("O 1s"), "no O 1s from 100 to 90 eV; it has C 1s 296 to 276 eV in steps of 0.5 eV"),
         (region(start=297.0), "has C 1s 296 to 276 eV in steps of 0.5 eV, not 297 to 276 eV"),
-        (region(step=0.25), "in steps of 0.25 eV; write that, or use liftline replay"),
+        (region(step=0.25), "in steps of 0.25 eV; write the former into the"),
     ],
 )
 def test_a_region_that_was_not_recorded_is_refused_with_those_that_were(
@@ -150,6 +150,25 @@ def test_cycles_without_etch_times_are_told_by_regions_that_come_again(
     spectrum = result_of(xps.acquire(region("N 1s"), 1))
     np.testing.assert_array_equal(spectrum.counts, counts_of("N 1s", 2))
     assert spectrum.etch_time is None
+    xps.close()
+
+
+def test_each_cycle_has_its_own_sweeps(tmp_path: Path) -> None:
+    rates = [
+        replace(
+            block("C 1s", cycle),
+            scans=scans,
+            ordinates=(Ordinate("count rate", "c/s", counts_of("C 1s", cycle) / (0.2 * scans)),),
+        )
+        for cycle, scans in ((0, 2), (1, 6))
+    ]
+    xps = opened(write(tmp_path / "p.vms", profile(rates)))
+    for cycle, scans in ((0, 2), (1, 6)):
+        spectrum = result_of(xps.acquire(region(), 1))
+        np.testing.assert_array_equal(spectrum.counts, counts_of("C 1s", cycle))
+        assert (spectrum.sweeps, spectrum.dwell) == (scans, 0.2)
+        if cycle == 0:
+            result_of(xps.etch(ETCH))
     xps.close()
 
 

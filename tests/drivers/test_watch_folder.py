@@ -12,7 +12,7 @@ import pytest
 
 from drivers.clock import JumpingClock
 from drivers.errors import InputError, LimitError, LinkError, ReadbackError
-from drivers.lab import OpenRequest
+from drivers.lab import OpenRequest, load_lab, open_lab
 from drivers.vamas.content import VamasFile
 from drivers.vamas.write import vamas_text
 from drivers.watch_folder import DRIVER
@@ -271,3 +271,12 @@ def test_nothing_is_told_before_the_profile_begins(folder: Path) -> None:
     xps.safe()
     xps.close()
     assert not list(folder.iterdir())
+
+
+def test_the_lab_file_of_the_readme_opens_it(folder: Path, tmp_path: Path) -> None:
+    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    (text,) = [part for part in readme.split("```") if "driver: watch-folder" in part]
+    lab = tmp_path / "lab.yaml"
+    lab.write_text(text.removeprefix("yaml").replace("C:/Data/profile-7", str(folder)))
+    with open_lab(load_lab(lab), clock=JumpingClock()) as opened:
+        assert isinstance(opened.drivers["xps"], WatchFolder)

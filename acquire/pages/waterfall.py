@@ -13,10 +13,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from acquire.pages.charts import COLOURS, LEFT, RIGHT, Tick, ticks
+from acquire.pages.charts import COLOURS, LEFT, RIGHT, Tick, ticks, told_rate
 from acquire.xps.profile_data import ProfileData, RegionStack
 
-TOP, BOTTOM = 30.0, 560.0
+TOP, BOTTOM = 44.0, 560.0
 BETWEEN = 14.0
 """Between two panels."""
 TALLEST = 150.0
@@ -126,7 +126,7 @@ def _panel(
         round(left + width, 1),
         tuple(traces),
         tuple(Tick(round(float(x(each)), 1), f"{each:g}") for each in marks),
-        f"{tallest:.3g} counts/s",
+        told_rate(tallest),
     )
 
 

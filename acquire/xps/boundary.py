@@ -3,7 +3,7 @@
 The areas of the cycles are normal with their standard errors and a relative error of the model.
 The onset is where the expected area begins to rise above absence: the foot of a ramp, straight or
 parabolic, as mixing and roughness round it; only the cycles around the foot speak. The plateau is
-the knee of a ramp over all cycles. Both are posteriors on a grid, before the data even in etch time.
+the knee of a ramp over all cycles. Both are posteriors on a grid, before the data even in time.
 """
 
 from __future__ import annotations

@@ -65,7 +65,7 @@ class LineCycle:
         return tuple(peak for peak in self.fit.peaks if peak not in mine)
 
     def roots(self, places: Floats) -> Roots:
-        """Return what the spectrum says of a peak at places (eV, corrected); errors are Poisson's."""
+        """Return what the spectrum says of a peak at places (eV, corrected); Poisson's errors."""
         fit = self.fit
         counts = fit.counts[None]
         columns = fit.columns(self.others)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import pairwise
 
 from acquire.xps.boundary import Place
 
@@ -17,7 +18,5 @@ def order(begins: Mapping[str, Place]) -> str:
     if len(begins) < 2:
         return UNDECIDED
     rows = sorted(begins.items(), key=lambda item: item[1].value)
-    apart = all(
-        earlier.high < later.low for (_, earlier), (_, later) in zip(rows, rows[1:], strict=False)
-    )
+    apart = all(earlier.high < later.low for (_, earlier), (_, later) in pairwise(rows))
     return " before ".join(line.split()[0] for line, _ in rows) if apart else UNDECIDED

@@ -1,6 +1,6 @@
 """What the ions leave: how deep an etch has come, and what it has mixed.
 
-The MRI model of Hofmann (Surf. Interface Anal. 21, 673, 1994; ISO/TR 22335): the ions mix a zone of
+The MRI model of Hofmann (Surf. Interface Anal. 21, 673, 1994) [lit]: the ions mix a zone of
 thickness w evenly; each layer that is removed takes the zone's composition with it, and as much of
 what lies below is mixed in. So c of the zone obeys d(w c)/dz = c0(z + w) - c: a thin layer at z0 is
 seen from z0 - w on, and then trails off as exp(-(z - z0 + w)/w). Roughness is a Gaussian over the

@@ -248,7 +248,7 @@ class Scanner:
             for _ in range(3):
                 readings.append(self._read(scan, first, end))
                 if any(np.array_equal(readings[-1], other) for other in readings[:-1]):
-                    return readings[-1]
+                    return _counts(readings[-1], scan, self._settings)
         except RefusalError as error:
             if error.code not in NOT_READABLE:
                 raise
@@ -290,7 +290,7 @@ class Scanner:
             {"FromIndex": bare(first), "ToIndex": bare(end - 1)},
             lambda values: numbers(values, "Data", rows * (end - first)),
         )
-        return _counts(data.reshape(rows, end - first).sum(axis=0), scan, self._settings)
+        return np.asarray(data.reshape(rows, end - first).sum(axis=0))
 
     def abandon(self) -> None:
         """Leave a scan on the way out: nothing is scanned any more."""

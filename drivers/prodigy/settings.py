@@ -129,7 +129,7 @@ class ProdigySettings(Written):
 
     photon_energy: ElectronVolts = AL_KA_EV
     anode: str = "Al Ka monochromated"
-    work_function: ElectronVolts = 4.5
+    work_function: ElectronVolts = 4.4
     """Of the analyser: binding energy = photon energy - kinetic energy - this. Ours, to verify: as
     the analyser was calibrated."""
     lens_mode: str = "MediumArea"

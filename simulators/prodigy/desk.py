@@ -12,7 +12,7 @@ from drivers.prodigy.grammar import Bare, Value, Values, bare
 from drivers.xps import Xps
 from protocols.errors import LiftlineError
 from simulators.prodigy.analyser import LENS_MODES, SCAN_RANGES, Analyser
-from simulators.prodigy.bench import Bench
+from simulators.prodigy.bench import Bench, BenchClock
 from simulators.prodigy.commands import COMMANDS, RefuseError, check_arguments
 from simulators.prodigy.faults import Faults
 from simulators.prodigy.peripherals import GUN, Peripherals, Setting
@@ -30,6 +30,7 @@ class Desk:
     def __init__(
         self,
         xps: Xps,
+        clock: BenchClock,
         *,
         version: tuple[int, int] = (1, 22),
         faults: Faults | None = None,
@@ -40,6 +41,7 @@ class Desk:
 
         Args:
             xps: the spectrometer.
+            clock: that which it was opened with.
             version: of the protocol, whose behaviour it has.
             faults: what goes wrong.
             only_its_commands: commands newer than `version` are unknown (101), as with a real one.
@@ -47,7 +49,7 @@ class Desk:
         """
         self.faults = faults or Faults()
         self.version = version
-        self.bench = Bench(xps)
+        self.bench = Bench(xps, clock)
         self.analyser = Analyser(self.bench, self.faults, version)
         self.devices = Peripherals(self.bench, lambda: self.faults.unresponsive, timed=timed_gun)
         self.harmed = 0

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from drivers.prodigy.grammar import Bare, Value, Values, bare
 from drivers.prodigy.settings import UNITS
 from protocols.xps import Etch
-from simulators.prodigy.bench import Bench, Reading
+from simulators.prodigy.bench import Bench
 from simulators.prodigy.commands import RefuseError
 
 SOURCE, FLOOD, GUN, ANALYSER, GAUGE = (
@@ -198,23 +198,23 @@ class Peripherals:
         if device in self.unresponsive():
             connectivity = "Unresponsive"
         if connectivity == "Online":
-            shown = _shown(self.bench.reading(), device, parameter, detector_volts)
+            shown = _shown(self.bench, device, parameter, detector_volts)
             self._last[place] = shown / UNITS.get(unit, 1.0)
         value = bare(round(self._last.get(place, 0.0), 12))
         return {"Connectivity": Bare(connectivity), "Value": value}
 
 
-def _shown(reading: Reading, device: str, parameter: str, detector_volts: float) -> float:
+def _shown(bench: Bench, device: str, parameter: str, detector_volts: float) -> float:
     """Return what a device shows, SI."""
-    status = reading.status
+    if device == GUN and parameter == "Etch Time":
+        return bench.etch_seconds()
+    if device == ANALYSER:
+        return detector_volts if parameter.startswith("Detector") else 0.0
+    status = bench.status()
     if device == GAUGE:
         return status.pressure
     if device == SOURCE:
         return ANODE_VOLTS if status.source_on else 0.0
     if device == FLOOD:
         return FLOOD_EMISSION if status.neutraliser_on else 0.0
-    if device == GUN and parameter == "Etch Time":
-        return reading.etch_seconds or 0.0
-    if device == GUN:
-        return (status.gun_emission or GUN_EMISSION) if status.ions_on else 0.0
-    return detector_volts if parameter.startswith("Detector") else 0.0
+    return (status.gun_emission or GUN_EMISSION) if status.ions_on else 0.0

@@ -83,7 +83,9 @@ def served(
 ) -> Iterator[Served]:
     instrument, wrong = stand_in(speed, seed=seed), faults or Faults()
     chosen = with_settings or settings()
-    with ProdigyServer(Desk(instrument, version=version, faults=wrong, **desk)) as server:
+    with ProdigyServer(
+        Desk(instrument, instrument.clock, version=version, faults=wrong, **desk)
+    ) as server:
         connect = wire(connecting(server, chosen.reply_time))
         driver = ProdigyXps(connect, chosen, XpsLimits(), ScaledClock(speed))
         try:

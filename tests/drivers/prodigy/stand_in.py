@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from drivers.clock import Clock, ScaledClock
 from drivers.errors import InstrumentFaultError
 from drivers.lab import Identity
 from drivers.xps import (
@@ -21,6 +21,7 @@ from drivers.xps import (
     XpsStatus,
 )
 from protocols.xps import Etch, Region
+from simulators.prodigy import BenchClock, Desk
 
 SLICE = 0.2
 """Seconds between two blocks."""
@@ -30,7 +31,7 @@ SLICE = 0.2
 class StandIn(Xps):
     """Counts that are Poisson around a line at 394 eV; a gun with a timer."""
 
-    clock: Clock
+    clock: BenchClock
     seed: int = 0
     scans: list[npt.NDArray[np.uint32]] = field(default_factory=list)
     """What was counted in truth, scan by scan."""
@@ -48,7 +49,7 @@ class StandIn(Xps):
         return Identity("tests", "stand-in", "1", simulated=True)
 
     def setup(self) -> XpsSetup:
-        return XpsSetup(1486.7, "Al", 4.5, (), 0.01, 3e-4, 7e-4, 0.0, 0.955)
+        return XpsSetup(1486.7, "Al", 4.4, (), 0.01, 3e-4, 7e-4, 0.0, 0.955)
 
     def status(self) -> XpsStatus:
         return XpsStatus(
@@ -120,4 +121,9 @@ class StandIn(Xps):
 
 
 def stand_in(speed: float = 500.0, *, seed: int = 0) -> StandIn:
-    return StandIn(ScaledClock(speed), seed)
+    return StandIn(BenchClock(speed), seed)
+
+
+def a_desk(speed: float = 500.0, **how: Any) -> Desk:
+    instrument = stand_in(speed)
+    return Desk(instrument, instrument.clock, **how)

@@ -22,9 +22,9 @@ from drivers.prodigy.refusals import MEANINGS, RefusalError
 from drivers.prodigy.settings import GunSettings, LiveParameter, ProdigySettings
 from drivers.xps import EtchBlock, SweepBlock, Xps, XpsLimits
 from protocols.errors import InputError
-from simulators.prodigy import Desk, Faults, ProdigyServer
+from simulators.prodigy import Faults, ProdigyServer
 from tests.drivers.prodigy.served import ETCH, FLOOD, REGION, TIMER, Served, served, settings
-from tests.drivers.prodigy.stand_in import stand_in
+from tests.drivers.prodigy.stand_in import a_desk
 
 VERSIONS = pytest.mark.parametrize("version", [(1, 22), (1, 5)], ids=["1.22", "1.5"])
 SLOW = REGION.model_copy(update={"dwell": 20.0})
@@ -452,7 +452,7 @@ def test_an_address_that_is_none_is_told(address: str | None) -> None:
 
 
 def test_a_rehearsal_runs_at_the_servers_speed() -> None:
-    with ProdigyServer(Desk(stand_in(100.0))) as server:
+    with ProdigyServer(a_desk(100.0)) as server:
         request = OpenRequest(
             "xps",
             server.address,

@@ -12,7 +12,7 @@ from drivers.prodigy.codec import Done, Garbage, Refused, Request, numbers
 from drivers.prodigy.grammar import Bare
 from simulators.prodigy import Desk, Faults
 from simulators.prodigy.commands import COMMANDS
-from tests.drivers.prodigy.stand_in import stand_in
+from tests.drivers.prodigy.stand_in import a_desk
 
 FAT: Any = {
     "StartEnergy": Bare("1086"),
@@ -61,7 +61,7 @@ def version(request: pytest.FixtureRequest) -> tuple[int, int]:
 
 @pytest.fixture
 def ask(version: tuple[int, int]) -> Iterator[Client]:
-    desk = Desk(stand_in(2000.0), version=version)
+    desk = a_desk(2000.0, version=version)
     client = Client(desk)
     client("Connect")
     yield client
@@ -155,7 +155,7 @@ def test_another_number_of_channels_needs_another_validation(ask: Client) -> Non
 
 
 def test_points_may_be_reported_before_they_can_be_read() -> None:
-    desk = Desk(stand_in(), faults=Faults(early_points=4))
+    desk = a_desk(faults=Faults(early_points=4))
     ask = Client(desk)
     ask("Connect")
     ask.scan(FAT | {"DwellTime": Bare("5")})
@@ -211,7 +211,7 @@ def test_it_scans_in_the_other_modes(
 
 
 def test_without_the_analyser_it_knows_what_needs_it() -> None:
-    ask = Client(Desk(stand_in(), faults=Faults(analyser_offline=True)))
+    ask = Client(a_desk(faults=Faults(analyser_offline=True)))
     ask("Connect")
     snapshot: Any = {
         "StartEnergy": Bare("300"),
@@ -239,7 +239,7 @@ def test_all_commands_of_the_protocol_are_known(ask: Client) -> None:
 
 
 def test_a_server_of_its_time_knows_no_later_commands() -> None:
-    ask = Client(Desk(stand_in(), version=(1, 5), only_its_commands=True))
+    ask = Client(a_desk(version=(1, 5), only_its_commands=True))
     ask("Connect")
     assert code(ask("SetSafeState")) == 101
     assert code(ask("ExecuteDirectDeviceCommand")) == 101
@@ -292,7 +292,7 @@ def test_what_is_wrong_is_refused_with_its_code(
     ],
 )
 def test_what_fails_is_told_with_its_code(faults: Faults, command: str, expected: int) -> None:
-    ask = Client(Desk(stand_in(), faults=faults))
+    ask = Client(a_desk(faults=faults))
     ask("Connect")
     ask("DefineSpectrumFAT", **FAT)
     ask("ValidateSpectrum")
@@ -300,14 +300,14 @@ def test_what_fails_is_told_with_its_code(faults: Faults, command: str, expected
 
 
 def test_before_connect_nothing_is_answered_but_connect() -> None:
-    ask = Client(Desk(stand_in()))
+    ask = Client(a_desk())
     assert code(ask("GetAcquisitionStatus")) == 3
     assert code(ask("Disconnect")) == 3
     assert ask("Connect")["ProtocolVersion"] == "1.22"
 
 
 def test_a_message_that_is_none_is_refused_with_the_id_of_nobody() -> None:
-    desk = Desk(stand_in())
+    desk = a_desk()
     assert desk.answer(Garbage(b"hello", "none")) == Refused("FFFF", 4, "Malformed message: none")
     refused = desk.answer(Garbage(b"?0001 Start 1", "no key", "0001"))
     assert isinstance(refused, Refused)
@@ -354,7 +354,7 @@ def test_losing_the_client_makes_everything_safe_and_forgets_the_spectrum(ask: C
 
 
 def test_a_detector_that_is_left_up_shows_it() -> None:
-    ask = Client(Desk(stand_in(2000.0)))
+    ask = Client(a_desk(2000.0))
     ask("Connect")
     ask("DefineSpectrumFAT", **FAT)
     ask("ValidateSpectrum")
@@ -368,14 +368,14 @@ def test_a_detector_that_is_left_up_shows_it() -> None:
 
 
 def test_before_it_could_be_left_up_the_argument_is_unknown() -> None:
-    ask = Client(Desk(stand_in(), version=(1, 5)))
+    ask = Client(a_desk(version=(1, 5)))
     ask("Connect")
     assert code(ask("Start", SetSafeStateAfter="false")) == 105
 
 
 def test_a_device_that_does_not_answer_gives_its_last_value() -> None:
     faults = Faults()
-    ask = Client(Desk(stand_in(), faults=faults))
+    ask = Client(a_desk(faults=faults))
     ask("Connect")
     where: Any = {"Device": "Vacuum Gauge", "Parameter": "Pressure"}
     fresh = ask("GetLiveParameterValue", **where)

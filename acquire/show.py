@@ -162,6 +162,8 @@ def _told_result(result: dict[str, Any]) -> list[str]:
     lines = [f"step {result['step']}: {result['kind']}"]
     if result["ended_by"]:
         lines[0] += f", {result['ended_by']}"
+    if result["kind"] == "depth_profile" and "cycles" in result:
+        return [*lines, *(f"  {text}" for text in told_profile(result))]
     for kind in ("onset", "plateau"):
         lines += _told_places(kind, result.get(f"{kind}s", {}))
     lines += [f"  width {text}" for text in _told_width(result.get("width", {}))]
@@ -174,8 +176,6 @@ def _told_result(result: dict[str, Any]) -> list[str]:
     lines += [f"  refined: {text}" for text in _told_refined(result.get("refined"))]
     if "pixels" in result and "points" in result:
         lines += _told_map(result)
-    if result["kind"] == "depth_profile" and "cycles" in result:
-        return [*lines, *(f"  {text}" for text in told_profile(result))]
     if result["kind"] == "lift_out" and "success" in result:
         lines += [f"  {text}" for text in told_lift_out(result)]
     return lines

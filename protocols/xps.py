@@ -222,7 +222,7 @@ class DepthProfile(Step):
     """What is measured in each cycle, in this order."""
     etch: Etch
     """What is done between two cycles."""
-    max_cycles: Annotated[int, Field(ge=2, le=500)]
+    max_cycles: Annotated[int, Field(ge=1, le=500)]
     """Cycles at most; the first is measured before any etch."""
     xray_budget: Annotated[Seconds, Field(gt=0)]
     """Refuse, or end, before the specimen has been under the X-rays for longer than this."""

@@ -10,7 +10,9 @@ guessed.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Literal
 
 import numpy as np
@@ -67,12 +69,12 @@ def measure_shift(reference: Image, image: Image, *, largest: float) -> Shift:
         raise InputError(
             "images of different shape or pixel size cannot be compared; take both alike"
         )
-    first, second = _steady(reference.pixels), _steady(image.pixels)
+    first, second = _Steady(reference.pixels), _Steady(image.pixels)
     determined, angle = _structure(first)
     size = reference.pixel_size
     if determined == "none":
         return _refused("the reference image shows no structure; use more dose or another place")
-    reach = min(math.ceil(1.5 * largest / size) + 2, min(first.shape) // 4)
+    reach = min(math.ceil(1.5 * largest / size) + 2, min(first.values.shape) // 4)
     only = angle if determined == "across" else None
     found = [_correlate(first, second, scale, reach, only) for scale in SCALES]
     fine = found[0]
@@ -102,10 +104,34 @@ def _refused(
     return Shift(0.0, 0.0, quality, determined, angle, 0.0, reason)
 
 
-def _steady(pixels: npt.ArrayLike) -> Floats:
-    """Return counts with the same noise at each level: 2 sqrt(n + 3/8), Anscombe 1948."""
-    values = 2 * np.sqrt(np.maximum(np.asarray(pixels, float), 0.0) + 0.375)
-    return np.asarray(values - values.mean())
+class _Steady:
+    """Counts with the same noise at each level, 2 sqrt(n + 3/8), Anscombe 1948; and their slopes.
+
+    What was filtered once is kept.
+    """
+
+    def __init__(self, pixels: npt.ArrayLike) -> None:
+        values = 2 * np.sqrt(np.maximum(np.asarray(pixels, float), 0.0) + 0.375)
+        self.values: Floats = np.asarray(values - values.mean())
+        self._gradients: dict[float, tuple[Floats, Floats]] = {}
+        self._halves: dict[float, tuple[Floats, Floats]] = {}
+
+    def gradients(self, scale: float) -> tuple[Floats, Floats]:
+        """Return the slopes along x and y."""
+        if scale not in self._gradients:
+            self._gradients[scale] = _gradients(self.values, scale)
+        return self._gradients[scale]
+
+    def halves(self, scale: float) -> tuple[tuple[Floats, Floats], tuple[Floats, Floats]]:
+        """Return the slopes of the image in two halves, a chessboard's fields, each at full level.
+
+        The mean of both is the whole's, so that only one of them is filtered.
+        """
+        if scale not in self._halves:
+            odd = np.add.outer(*(np.arange(length) for length in self.values.shape)) % 2 == 1
+            self._halves[scale] = _gradients(np.where(odd, 2 * self.values, 0.0), scale)
+        (x, y), (x1, y1) = self.gradients(scale), self._halves[scale]
+        return (x1, y1), (2 * x - x1, 2 * y - y1)
 
 
 def _gradients(values: Floats, scale: float) -> tuple[Floats, Floats]:
@@ -133,44 +159,43 @@ def _tiles(values: Floats) -> Floats:
     return np.asarray(kept.reshape(TILES, rows, TILES, columns).sum(axis=(1, 3))).ravel()
 
 
-def _halves(values: Floats) -> tuple[Floats, Floats]:
-    """Return the image's pixels in two halves, like a chessboard's fields, each at full level."""
-    odd = np.indices(values.shape).sum(axis=0) % 2 == 1
-    return np.where(odd, 2 * values, 0.0), np.where(odd, 0.0, 2 * values)
-
-
 def _chance(values: Floats, scale: float, window: Floats, density: float) -> float:
     """Return the standard deviation of sum(window x product of gradients) of two noises.
 
     `density` is the share of an image's noise variance that each has, 2 for a half. The sum's
     variance is sum(window²) x sum over shifts of the gradient's autocorrelation squared.
     """
+    noise = float(np.mean(np.diff(values, axis=1) ** 2)) / 2
+    return density * noise * math.sqrt(float((window**2).sum()) * _autocorrelation(scale))
+
+
+@cache
+def _autocorrelation(scale: float) -> float:
+    """Return the sum over shifts of the squared autocorrelation of a gradient of white noise."""
     point = np.zeros((16 * math.ceil(scale) + 1,) * 2)
     point[point.shape[0] // 2, point.shape[1] // 2] = 1.0
     kernel = _gradients(point, scale)[0]
-    noise = float(np.mean(np.diff(values, axis=1) ** 2)) / 2
-    spread = float((_cross(kernel, kernel) ** 2).sum())
-    return density * noise * math.sqrt(float((window**2).sum()) * spread)
+    return float((_correlation(_transforms([kernel]), [kernel]) ** 2).sum())
 
 
-def _structure(values: Floats) -> tuple[Literal["both", "across", "none"], float]:
+def _structure(image: _Steady) -> tuple[Literal["both", "across", "none"], float]:
     """Return in which directions the image has structure, and the strongest one's angle (rad)."""
-    (x1, y1), (x2, y2) = (_gradients(half, SCALES[1]) for half in _halves(values))
-    window = _window(values.shape)
+    (x1, y1), (x2, y2) = image.halves(SCALES[1])
+    window = _window(image.values.shape)
     xx, yy = float((x1 * x2 * window).sum()), float((y1 * y2 * window).sum())
     xy = float(((x1 * y2 + y1 * x2) * window).sum()) / 2
     angle = 0.5 * math.atan2(2 * xy, xx - yy)
     middle, half = (xx + yy) / 2, math.hypot((xx - yy) / 2, xy)
     strong, weak = middle + half, middle - half
-    least = SURE * _chance(values, SCALES[1], window, 2.0)
+    least = SURE * _chance(image.values, SCALES[1], window, 2.0)
     if strong < least:
         return "none", angle
     return ("both" if weak > max(least, WEAKEST * strong) else "across"), angle
 
 
-def _power(values: Floats, scale: float, window: Floats, only: float | None) -> float:
+def _power(image: _Steady, scale: float, window: Floats, only: float | None) -> float:
     """Return sum(window x gradient²) without the noise's share, along `only` (rad) if given."""
-    (x1, y1), (x2, y2) = (_gradients(half, scale) for half in _halves(values))
+    (x1, y1), (x2, y2) = image.halves(scale)
     if only is None:
         return float(((x1 * x2 + y1 * y2) * window).sum())
     cos, sin = math.cos(only), math.sin(only)
@@ -191,23 +216,25 @@ class _Found:
 
 
 def _correlate(
-    first: Floats, second: Floats, scale: float, reach: int, only: float | None
+    first: _Steady, second: _Steady, scale: float, reach: int, only: float | None
 ) -> _Found:
     """Return the shift at which the gradients agree best, along `only` (rad) if given.
 
     Windows draw the correlation towards no shift, so the second image's one is moved by what the
     first try finds.
     """
-    gradients = [_gradients(values, scale) for values in (first, second)]
+    gradients = [image.gradients(scale) for image in (first, second)]
     if only is not None:
         cos, sin = math.cos(only), math.sin(only)
         gradients = [(gx * cos + gy * sin, np.zeros_like(gx)) for gx, gy in gradients]
     (x1, y1), (x2, y2) = gradients
-    fixed = _window(first.shape)
+    shape = first.values.shape
+    fixed = _window(shape)
+    known = _transforms([x1 * fixed, y1 * fixed])
     shift = (0.0, 0.0)
     for _ in range(3):
-        moved = _window(first.shape, shift)
-        correlation = _cross(x1 * fixed, x2 * moved) + _cross(y1 * fixed, y2 * moved)
+        moved = _window(shape, shift)
+        correlation = _correlation(known, [x2 * moved, y2 * moved])
         shift, at_edge = (
             _peak(correlation, reach) if only is None else _peak_along(correlation, reach, only)
         )
@@ -218,25 +245,37 @@ def _correlate(
     common = float(((x1 * x3 + y1 * y3) * fixed).sum())
     powers = (
         _power(first, scale, fixed, only),
-        _power(second, scale, _window(first.shape, shift), only),
+        _power(second, scale, _window(shape, shift), only),
     )
     alike = common / math.sqrt(powers[0] * powers[1]) if min(powers) > 0 else 0.0
-    sure = common > SURE * _chance(first, scale, fixed, 1.0)
+    sure = common > SURE * _chance(first.values, scale, fixed, 1.0)
     return _Found(shift, alike, error, at_edge, sure)
 
 
-def _cross(first: Floats, second: Floats) -> Floats:
-    """Return the circular correlation, index = shift of `second`, rows then columns."""
+def _transforms(values: Sequence[Floats]) -> list[npt.NDArray[np.complex128]]:
     from scipy import fft
 
-    product = np.conj(fft.rfft2(first)) * fft.rfft2(second)
-    return np.asarray(fft.irfft2(product, first.shape))
+    return [np.asarray(fft.rfft2(each)) for each in values]
+
+
+def _correlation(first: Sequence[npt.NDArray[np.complex128]], second: Sequence[Floats]) -> Floats:
+    """Return the sum of the circular correlations, index = shift of `second`, rows then columns.
+
+    `first` is transformed already.
+    """
+    from scipy import fft
+
+    product = sum(np.conj(a) * b for a, b in zip(first, _transforms(second), strict=True))
+    return np.asarray(fft.irfft2(product, second[0].shape))
 
 
 def _moved_back(values: Floats, shift: tuple[float, float]) -> Floats:
-    from scipy.ndimage import shift as moved
-
-    return np.asarray(moved(values, (-shift[1], -shift[0]), order=1, mode="nearest"))
+    """Return the values moved by -shift, in between on lines; beyond the border they go on."""
+    for axis, by in ((0, shift[1]), (1, shift[0])):
+        at = np.arange(values.shape[axis]) + math.floor(by)
+        here, next_ = (values.take(at + i, axis, mode="clip") for i in (0, 1))
+        values = here + (by - math.floor(by)) * (next_ - here)
+    return values
 
 
 def _peak(correlation: Floats, reach: int) -> tuple[tuple[float, float], bool]:
@@ -271,7 +310,7 @@ def _vertex(before: float, top: float, after: float) -> float:
 
 
 def _refine(
-    first: Floats, second: Floats, scale: float, shift: tuple[float, float], only: float | None
+    first: _Steady, second: _Steady, scale: float, shift: tuple[float, float], only: float | None
 ) -> tuple[tuple[float, float], float]:
     """Return the shift by least squares near `shift`, and its largest standard error (pixels).
 
@@ -281,15 +320,20 @@ def _refine(
     """
     from scipy.ndimage import gaussian_filter
 
-    smooth, other = (gaussian_filter(each, scale, mode="nearest") for each in (first, second))
-    window = _window(first.shape)
+    smooth, other = (
+        gaussian_filter(each.values, scale, mode="nearest") for each in (first, second)
+    )
+    window = _window(first.values.shape)
     axes = [0.0, math.pi / 2] if only is None else [only]
     for _ in range(3):
         residual = _moved_back(other, shift) - smooth
         residual -= (residual * window).sum() / window.sum()
         slopes = [
             [gx * math.cos(axis) + gy * math.sin(axis) for axis in axes]
-            for gx, gy in (_gradients(first, scale), _gradients(_moved_back(second, shift), scale))
+            for gx, gy in (
+                first.gradients(scale),
+                [_moved_back(each, shift) for each in second.gradients(scale)],
+            )
         ]
         information = np.array([[(a * b * window).sum() for b in slopes[1]] for a in slopes[0]])
         inverse = np.linalg.pinv((information + information.T) / 2)

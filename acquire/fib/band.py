@@ -21,6 +21,8 @@ PART = 0.3
 its faces with it."""
 FOOT = 0.15
 """Of the way up from the darkest beside the band to its edge: there the trench begins."""
+FILTERED = 8
+"""Pixels over which the filter reaches that finds the turn."""
 PARTS = 16
 """Pieces along the band that are seen each by itself."""
 
@@ -49,32 +51,42 @@ def find_band(picture: BeamPicture, columns: npt.NDArray[np.intp]) -> Band | str
 
     The band's turn is found by moving columns against each other until the profile is sharpest.
     """
-    pixels = np.asarray(picture.pixels[:, columns], float)
     u = places(picture.pixels.shape[1], picture.pixel_size)[columns]
     v = places(picture.pixels.shape[0], picture.pixel_size)
     blocks = np.array_split(np.arange(len(columns)), min(4 * PARTS, len(columns)))
-    profiles = np.array([pixels[:, block].mean(axis=1) for block in blocks])
+    begins, counts = ([part(block) for block in blocks] for part in (min, len))
+    pixels = np.asarray(picture.pixels[:, columns].T, float)
+    profiles = np.add.reduceat(pixels, begins) / np.array(counts)[:, None]
     middles = np.array([u[block].mean() for block in blocks])
+    drops = middles / picture.pixel_size
     slope = 0.0
     for reach in (0.05, 0.005):
         turns = slope + reach * np.linspace(-1.0, 1.0, 9)
-        slope = float(max(turns, key=lambda turn: _sharpness(profiles, middles, v, turn)))
-    profile = _aligned(profiles, middles, v, slope).mean(axis=0)
-    return _inside(profile, v, float(slope), pixels.shape[1])
+        slope = float(max(turns, key=lambda turn: _sharpness(profiles, turn * drops, v)))
+    profile = _aligned(profiles, slope * drops, slice(0, len(v)))
+    return _inside(profile, v, slope, len(columns))
 
 
-def _aligned(profiles: Floats, middles: Floats, v: Floats, slope: float) -> Floats:
-    return np.array(
-        [np.interp(v + slope * u, v, each) for each, u in zip(profiles, middles, strict=True)]
-    )
+def _aligned(profiles: Floats, down: Floats, rows: slice) -> Floats:
+    """Return the mean of profiles that lie so many pixels further `down`, in some rows.
+
+    In between pixels on a line; beyond the border they go on.
+    """
+    count = profiles.shape[1]
+    at = np.clip(np.arange(rows.start, rows.stop) + down[:, None], 0, count - 1)
+    low = np.minimum(at.astype(int), count - 2)
+    first = low + count * np.arange(len(profiles))[:, None]
+    here, next_ = (profiles.take(each) for each in (first, first + 1))
+    return np.asarray((here + (at - low) * (next_ - here)).mean(axis=0))
 
 
-def _sharpness(profiles: Floats, middles: Floats, v: Floats, slope: float) -> float:
+def _sharpness(profiles: Floats, down: Floats, v: Floats) -> float:
     from scipy.ndimage import gaussian_filter1d
 
-    near = np.abs(v) < LOOK + 0.5e-6
-    mean = _aligned(profiles, middles, v, slope).mean(axis=0)
-    return float((gaussian_filter1d(mean, 2.0, order=1)[near] ** 2).sum())
+    near = np.flatnonzero(np.abs(v) < LOOK + 0.5e-6)
+    rows = slice(max(0, int(near[0]) - FILTERED), min(len(v), int(near[-1]) + FILTERED + 1))
+    steep = gaussian_filter1d(_aligned(profiles, down, rows), 2.0, order=1)
+    return float((steep[near - rows.start] ** 2).sum())
 
 
 def _inside(profile: Floats, v: Floats, slope: float, averaged: int) -> Band | str:

@@ -70,8 +70,9 @@ def _at_scale(
 
     turn = 1 if side == "left" else -1
     smooth = gaussian_filter(np.asarray(picture.pixels, float), scale)[:, ::turn]
-    dark = float(np.median(smooth[smooth <= np.median(smooth)]))
-    scatter = 1.48 * float(np.median(np.abs(smooth[smooth <= np.median(smooth)] - dark)))
+    darker_half = smooth[smooth <= np.median(smooth)]
+    dark = float(np.median(darker_half))
+    scatter = 1.48 * float(np.median(np.abs(darker_half - dark)))
     body = _alone(smooth - dark, SURE * scatter)
     if body is None:
         return f"nothing bright reaches in from the {side} without reaching across the image"

@@ -41,6 +41,17 @@ class Places:
 
 
 @dataclass
+class Retries:
+    """What was milled because a first try was not enough: no plan has it."""
+
+    count: int = 0
+    charge: float = 0.0
+    """C."""
+    seconds: float = 0.0
+    """Of beam."""
+
+
+@dataclass
 class Session:
     """A lift-out under way."""
 
@@ -59,6 +70,7 @@ class Session:
     misplaced: dict[tuple[str, bool], float] = field(default_factory=dict)
     """How much too far out slices of a purpose end on the front (True) or back face where nothing
     is done about it, m; learned from each slice."""
+    retries: Retries = field(default_factory=Retries)
     doubts: list[str] = field(default_factory=list)
     """Why success is not claimed, each in words."""
 

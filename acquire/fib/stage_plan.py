@@ -1,7 +1,7 @@
 """What each stage of a lift-out takes, counted as the procedure does it when all goes well.
 
 Times of the instrument that a protocol does not say are usual ones, ours and to verify on the own
-instrument. What must be tried again comes on top; how often is told by `EXTRA`.
+instrument. What is tried again comes on top: `AGAIN` has the most of it.
 """
 
 from __future__ import annotations
@@ -41,6 +41,10 @@ SLOPE_OVER = 300.0
 """s over which the instrument averages the slope that it tells; ours."""
 SIGMA = 12e-9
 """Standard error with which the thickness of a thin lamella is measured, m; ours, to verify."""
+AFRESH = 0.5
+"""Share of the planned charge that another try of a cut adds."""
+LEAST = 8e-9
+"""Thinnest slice that is tried, m."""
 OUTSIDE, BEYOND = 0.2e-6, 0.9e-6
 """By which a slice begins outside the face, and goes on beyond the zone that is kept, m."""
 
@@ -156,14 +160,14 @@ def survey(step: LiftOut) -> Takes:
     return 2 * stage(turn=MILLING_TILT / 2) + looks + stand_still(wide, moved=True)
 
 
-def trench(step: LiftOut) -> Takes:
-    """Both trenches, and a look at the front face."""
+def trench(step: LiftOut, share: float = 1.0) -> Takes:
+    """Both trenches, with that share of their charge, and a look at the front face."""
     cut, wide = step.trench, step.views.wide
     one = _charge(step, cut, step.lamella.length + cut.extra, cut.height, cut.depth)
-    return milled(cut, 2 * one, wide) + both(step, wide)
+    return milled(cut, 2 * one * share, wide) + both(step, wide)
 
 
-def undercut(step: LiftOut) -> Takes:
+def undercut(step: LiftOut, share: float = 1.0) -> Takes:
     """Tilt, the cuts under the lamella and up its sides, tilt back, and a look."""
     cut, lamella, wide = step.undercut, step.lamella, step.views.wide
     steep = math.sin(MILLING_TILT - cut.tilt)
@@ -178,7 +182,7 @@ def undercut(step: LiftOut) -> Takes:
     )
     tilts = 2 * stage(turn=MILLING_TILT - cut.tilt)
     seen = stand_still(wide, moved=True) + electron(step, wide)
-    return tilts + milled(cut, charge, wide, moved=True) + seen
+    return tilts + milled(cut, charge * share, wide, moved=True) + seen
 
 
 def clean(step: LiftOut) -> Takes:
@@ -216,11 +220,11 @@ def weld(step: LiftOut) -> Takes:
     return both(step, joint_view(step)) + _weld(step, step.weld, step.weld.reach, step.weld.width)
 
 
-def sever(step: LiftOut) -> Takes:
+def sever(step: LiftOut, share: float = 1.0) -> Takes:
     """The slit through the bridge, and a look."""
     cut, view = step.sever, joint_view(step)
     charge = _charge(step, cut, cut.width, step.lamella.thickness + 1e-6, step.undercut.bridge)
-    return milled(cut, charge, view) + both(step, view)
+    return milled(cut, charge * share, view) + both(step, view)
 
 
 def lift(step: LiftOut) -> Takes:
@@ -252,10 +256,15 @@ def weld_grid(step: LiftOut) -> Takes:
 
 def release(step: LiftOut) -> Takes:
     """The slit through the right end; the needle leaves, watched, and is retracted."""
+    view = joint_view(step)
+    leaves = stand_still(view) + 4 * ion(view) + needle(14e-6, NEAR) + needle(PARK)
+    return _released(step) + leaves + Takes(NEEDLE_IN_S)
+
+
+def _released(step: LiftOut, share: float = 1.0) -> Takes:
     cut, view = step.release, joint_view(step)
     charge = _charge(step, cut, cut.width, step.lamella.thickness + 1e-6, step.lamella.depth)
-    leaves = stand_still(view) + 4 * ion(view) + needle(14e-6, NEAR) + needle(PARK)
-    return milled(cut, charge, view) + both(step, view) + leaves + Takes(NEEDLE_IN_S)
+    return milled(cut, charge * share, view) + both(step, view)
 
 
 def _slice(step: LiftOut, cut: Cut, thick: float, turn: float) -> Takes:
@@ -280,15 +289,31 @@ def thin(step: LiftOut) -> Takes:
 
 
 def polish(step: LiftOut) -> Takes:
-    """Slices, each at most 60 % of what is left, until it is surely thin enough."""
-    taken, now, target = ion(step.views.thin), step.thin.to[-1], step.target
-    for _ in range(step.polish.tries):
-        if now + target.sigmas * SIGMA <= target.at_most:
-            break
-        off = max(min(step.polish.slice, 0.6 * (now - target.thickness)), 8e-9)
-        taken += _slice(step, step.polish, off, step.polish.over_tilt)
-        now -= off
-    return taken
+    """Slices until it is surely thin enough."""
+    return ion(step.views.thin) + sum(
+        (_slice(step, step.polish, off, step.polish.over_tilt) for off in _polished(step)), Takes()
+    )
+
+
+def _polished(step: LiftOut) -> list[float]:
+    """Return how thick (m) each slice of the polish is: at most 60 % of what is left."""
+    now, target, slices = step.thin.to[-1], step.target, list[float]()
+    while len(slices) < step.polish.tries and now + target.sigmas * SIGMA > target.at_most:
+        slices.append(max(min(step.polish.slice, 0.6 * (now - target.thickness)), LEAST))
+        now -= slices[-1]
+    return slices
+
+
+def thin_again(step: LiftOut) -> Takes:
+    """Slices of each round that are left for what the first two have missed."""
+    more = sum(2 * step.thin.tries - 2 for _ in step.thin.to)
+    return more * _slice(step, step.thin, LEAST, step.thin.over_tilt)
+
+
+def polish_again(step: LiftOut) -> Takes:
+    """Slices that are left when it should be thin enough."""
+    more = step.polish.tries - len(_polished(step))
+    return more * _slice(step, step.polish, LEAST, step.polish.over_tilt)
 
 
 def final(step: LiftOut) -> Takes:
@@ -314,3 +339,15 @@ TAKEN: Mapping[StageName, Callable[[LiftOut], Takes]] = {
     "polish": polish,
     "final": final,
 }
+
+AGAIN: Mapping[StageName, Callable[[LiftOut], Takes]] = {
+    "trench": lambda step: (step.trench.tries - 1) * trench(step, AFRESH),
+    "undercut": lambda step: (step.undercut.tries - 1) * undercut(step, AFRESH),
+    "weld": lambda step: (step.weld.tries - 1) * weld(step),
+    "sever": lambda step: (step.sever.tries - 1) * sever(step, AFRESH),
+    "weld_grid": lambda step: (step.weld_grid.tries - 1) * weld_grid(step),
+    "release": lambda step: (step.release.tries - 1) * _released(step, AFRESH),
+    "thin": thin_again,
+    "polish": polish_again,
+}
+"""What a stage takes beyond that if each of its tries is needed."""

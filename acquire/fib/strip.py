@@ -27,9 +27,9 @@ STEEP = math.radians(4.0)
 OF_BLUR = 0.1
 """Share of the blur's standard deviation by which an edge's true place may differ from where the
 fit puts it (edge brightening, spot not round): the stated systematic. Ours, to verify."""
-OF_LEAN = 0.08
-"""Share of what both faces lean by which the place of the interface on them may be off: layers are
-not of one brightness each. Ours, to verify."""
+OF_LEAN = 0.04
+"""Share of what both faces lean by which the place of the interface on them may be off beyond what
+the fit knows of it: layers are not of one brightness each. Ours, to verify."""
 SCALE = 0.01
 """Relative error of the pixel's size as microscopes are calibrated, 1 to 3 % [lit]."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -73,6 +74,8 @@ class _Profile:
     w: Floats
     values: Floats
     sigma: Floats
+    counting: Floats
+    """The part of it that is of counting alone."""
 
 
 def fit_strip(
@@ -83,11 +86,14 @@ def fit_strip(
     `share` is the depth of the interface by that of the bottom.
     """
     data = _data(picture, columns, band, share)
-    found = _fits(_profile(data), band, share)
+    profile = _profile(data)
+    found = _fits(profile, band, share)
     turn = _turn(found[0].x, data)
     if abs(turn) * float(np.ptp(data.u)) > 0.1 * data.size:
         data = replace(data, slope=data.slope + turn)
-        found = _fits(_profile(data), band, share)
+        profile = _profile(data)
+        found = _fits(profile, band, share)
+    found = _fits(_sharper(profile, found[0].x, data), band, share)
     if found[0].chi2 > BAD**2:
         return "the image does not look like a lamella between trenches; look at it"
     blur = float(found[0].x[model.BLUR])
@@ -109,8 +115,7 @@ def _data(picture: BeamPicture, columns: npt.NDArray[np.intp], band: Band, share
 def _profile(data: _Data) -> _Profile:
     """Return the brightness averaged along the band, each pixel used once.
 
-    Its error is that of counting, or the scatter of the pieces along u where that is larger: grains
-    and curtains are noise too.
+    Its error is that of counting, or the scatter of the pieces along u where that is larger.
     """
     w = data.v[:, None] - data.slope * data.u
     first = data.v[0] + float(np.abs(data.slope * data.u).max())
@@ -132,7 +137,27 @@ def _profile(data: _Data) -> _Profile:
     smooth = np.convolve(np.pad(np.maximum(counting, scatter), 1, "edge"), np.ones(3) / 3, "valid")
     floor = 0.1 * float(np.median(smooth)) + 1e-6
     return _Profile(
-        at.sum(axis=0) / number, total.sum(axis=0) / number, np.sqrt(np.maximum(smooth, floor))
+        at.sum(axis=0) / number,
+        total.sum(axis=0) / number,
+        np.sqrt(np.maximum(smooth, floor)),
+        np.sqrt(counting),
+    )
+
+
+def _sharper(profile: _Profile, x: Floats, data: _Data) -> _Profile:
+    """Return a profile with the errors that are left once each piece has its own brightness.
+
+    Grains make top and faces of a piece brighter all across, curtains make it wider or set it
+    aside: that says nothing against the shape of their mean.
+    """
+    pieces = _pieces(x, data)
+    across = np.array(
+        [np.interp(profile.w, at, each) for at, each in zip(pieces.at, pieces.left, strict=True)]
+    )
+    scatter = CORRELATED * (across**2).mean(axis=0) / PARTS
+    smooth = np.convolve(np.pad(scatter, 1, "edge"), np.ones(3) / 3, "valid")
+    return replace(
+        profile, sigma=np.minimum(profile.sigma, np.hypot(profile.counting, smooth**0.5))
     )
 
 
@@ -150,25 +175,23 @@ class _Minimum:
 
 @dataclass(frozen=True)
 class _Problem:
-    """Least squares over scaled parameters y = x / scale, with derivatives all in one go."""
+    """Least squares over scaled parameters y = x / scale."""
 
     profile: _Profile
     share: float
     scale: Floats
 
     def off(self, y: Floats) -> Floats:
-        """Return the residuals, shape (..., n), of parameters of shape (..., len(NAMES))."""
+        """Return the residuals, shape (n,)."""
         x = y * self.scale
-        each = np.moveaxis(x, -1, 0)[..., None]
-        expected = model.brightness(each, self.profile.w - each[0], self.share, each[1])
-        rest = (self.profile.values - expected) / self.profile.sigma
-        return np.concatenate([rest, model.unusual(x)], axis=-1)
+        rest = self.profile.values - model.Course(x, self.profile.w).values
+        return np.concatenate([rest / self.profile.sigma, model.unusual(x, self.share)])
 
     def slopes(self, y: Floats) -> Floats:
         """Return the derivatives of the residuals, shape (n, len(NAMES))."""
-        step = 1e-6 * np.maximum(np.abs(y), 1e-2)
-        both = self.off(np.stack([y + np.diag(step), y - np.diag(step)]))
-        return np.asarray(((both[0] - both[1]) / (2 * step[:, None])).T)
+        x = y * self.scale
+        rest = -model.Course(x, self.profile.w).slopes() / self.profile.sigma
+        return np.concatenate([rest.T, model.unusual_slopes(x)]) * self.scale
 
 
 def _fits(profile: _Profile, band: Band, share: float) -> list[_Minimum]:
@@ -199,6 +222,7 @@ def _fits(profile: _Profile, band: Band, share: float) -> list[_Minimum]:
             edge,
             25e-9,
             12e-9,
+            share + model.CONVEX[0],
         ]
         found = least_squares(
             problem.off,
@@ -223,34 +247,50 @@ def _fits(profile: _Profile, band: Band, share: float) -> list[_Minimum]:
 
 def _turn(x: Floats, data: _Data) -> float:
     """Return by how much the band is turned further (dv/du), from the middles of its pieces."""
-    _, middles, _, u = _pieces(x, data)
-    return float(np.polyfit(u, middles, 1)[0])
+    pieces = _pieces(x, data)
+    return float(np.polyfit(pieces.u, pieces.middles, 1)[0])
 
 
-def _pieces(x: Floats, data: _Data) -> tuple[Floats, Floats, float, Floats]:
-    """Return width and middle of each piece with the rest held, a width's error, and u.
+@dataclass(frozen=True)
+class _Pieces:
+    """The band's pieces along u; m and brightness."""
 
-    One step of least squares.
+    widths: Floats
+    middles: Floats
+    """Aside of where the whole band is."""
+    error: float
+    """Standard error of a width."""
+    u: Floats
+    at: Floats
+    """Places over w of the pixels, shape (PARTS, n)."""
+    left: Floats
+    """What the pieces leave unexplained there."""
+
+
+def _pieces(x: Floats, data: _Data) -> _Pieces:
+    """Return the pieces, each with its own width, place and brightness of top and faces.
+
+    One step of least squares; the rest is held.
     """
-    small = 1e-9
     blocks = np.array_split(np.arange(len(data.u)), PARTS)
-    widths, middles, errors = [], [], []
-    for block in blocks:
-        w = data.v - x[0] - data.slope * float(data.u[block].mean())
-        base = model.brightness(x, w, data.share, x[1])
-        by_top = (model.brightness(x, w, data.share, x[1] + small) - base) / small
-        by_place = (model.brightness(x, w - small, data.share, x[1]) - base) / small
-        variance = data.noise[:, block].mean(axis=1) + 1e-6
-        sigma = np.sqrt(np.maximum(variance, np.median(variance)) / len(block))
-        slopes = np.stack([by_top, by_place], axis=1) / sigma[:, None]
-        inverse = np.linalg.pinv(slopes.T @ slopes)
-        rest = (data.pixels[:, block].mean(axis=1) - base) / sigma
-        by, aside = inverse @ slopes.T @ rest
-        widths.append(x[1] + by)
-        middles.append(aside)
-        errors.append(inverse[0, 0])
     at = np.array([data.u[block].mean() for block in blocks])
-    return np.array(widths), np.array(middles), math.sqrt(float(np.mean(errors))), at
+    w = data.v - data.slope * at[:, None]
+    course = model.Course(x, w.ravel())
+    by = course.slopes()
+    free = np.stack([by[model.TOP], by[model.MIDDLE], by[model.BRIGHT], course.by_face(by)])
+    variance = np.array([data.noise[:, block].mean(axis=1) for block in blocks]) + 1e-6
+    least = np.median(variance, axis=1, keepdims=True)
+    long = np.array([len(block) for block in blocks])[:, None]
+    sigma = np.sqrt(np.maximum(variance, least) / long)
+    slopes = np.moveaxis(free.reshape(len(free), *w.shape), 0, 2) / sigma[:, :, None]
+    turned = np.moveaxis(slopes, 1, 2)
+    inverse = np.linalg.pinv(turned @ slopes)
+    values = np.array([data.pixels[:, block].mean(axis=1) for block in blocks])
+    rest = (values - course.values.reshape(w.shape)) / sigma
+    off = inverse @ turned @ rest[:, :, None]
+    left = (rest[:, :, None] - slopes @ off)[:, :, 0] * sigma
+    error = math.sqrt(float(np.mean(inverse[:, 0, 0])))
+    return _Pieces(x[1] + off[:, 0, 0], off[:, 1, 0], error, at, w, left)
 
 
 def _result(found: list[_Minimum], data: _Data) -> StripFit:
@@ -259,23 +299,51 @@ def _result(found: list[_Minimum], data: _Data) -> StripFit:
     cos = math.cos(math.atan(data.slope))
     likely = np.array([math.exp(-each.cost / 2) for each in found])
     likely /= likely.sum()
-    widths, _, own, _ = _pieces(x, data)
+    pieces = _pieces(x, data)
 
-    def value(*weights: float) -> tuple[float, float]:
-        along = np.zeros(len(x))
-        along[: len(weights)] = weights
-        values = np.array([float(along @ each.x) for each in found])
-        within = np.array([max(0.0, float(along @ each.covariance @ along)) for each in found])
-        mean = float(likely @ values)
-        return mean * cos, math.sqrt(float(likely @ (within + (values - mean) ** 2)))
+    def mean(of: Callable[[Floats], tuple[float, Floats]]) -> tuple[float, float]:
+        """Return the mean and error of a function of the parameters that gives its slopes too."""
+        each = [of(minimum.x) for minimum in found]
+        values = np.array([value for value, _ in each])
+        within = np.array(
+            [
+                max(0.0, float(slopes @ minimum.covariance @ slopes))
+                for (_, slopes), minimum in zip(each, found, strict=True)
+            ]
+        )
+        middle = float(likely @ values)
+        return middle, math.sqrt(float(likely @ (within + (values - middle) ** 2)))
 
-    middle, at_interface = value(1.0), value(0.0, 1.0, data.share, data.share)
+    def width(of: Callable[[Floats], tuple[float, Floats]]) -> tuple[float, float]:
+        value, error = mean(of)
+        return value * cos, error
+
+    at_interface = width(model.at_interface)
     return StripFit(
-        (middle[0] / cos, middle[1]),
-        value(0.0, 1.0),
-        value(0.0, 1.0, 1.0, 1.0),
+        mean(_middle),
+        width(_top),
+        width(_outer),
         at_interface,
         float(x[model.BLUR]),
-        (widths - float(x[model.TOP])) * cos + at_interface[0],
-        own,
+        (pieces.widths - float(x[model.TOP])) * cos + at_interface[0],
+        pieces.error,
     )
+
+
+def _sum(x: Floats, *which: int) -> tuple[float, Floats]:
+    """Return the sum of some parameters, and its derivatives."""
+    slopes = np.zeros(len(x))
+    slopes[list(which)] = 1.0
+    return float(slopes @ x), slopes
+
+
+def _middle(x: Floats) -> tuple[float, Floats]:
+    return _sum(x, model.MIDDLE)
+
+
+def _top(x: Floats) -> tuple[float, Floats]:
+    return _sum(x, model.TOP)
+
+
+def _outer(x: Floats) -> tuple[float, Floats]:
+    return _sum(x, model.TOP, model.LEFT, model.RIGHT)

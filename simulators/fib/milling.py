@@ -174,7 +174,7 @@ class Mill:
     ) -> None:
         """Mill over a charge (C/m²) that is small enough for one captured share."""
         aim = faces.goal(self._solid, to)
-        deep = faces.reached(self._solid, to, aim)
+        deep = faces.reached(aim)
         floor = columns.depth(self._solid, at) if at is not None else None
         share = self.sticking * _walls(box, to, aim, deep, floor)
         cleaning = to.towards is not None
@@ -241,7 +241,7 @@ def _walls(
         return LINE_BY_LINE * to_wall(width, height, max(deep, DZ / 2))
     if floor is not None:
         return captured(width, height, floor)
-    if aim.crossing.any():
+    if aim.crosses:
         return min(1.0, 2 * to_wall(height, width, deep))
     return to_wall(width, height, deep)
 

@@ -65,7 +65,9 @@ class Ended:
     said: dict[str, float] = field(default_factory=dict)
     """Figures that the result gives of what was spent."""
     planned: dict[str, float] = field(default_factory=dict)
-    """The same as `check` told them."""
+    """The same as `check` told them, for a run in which each first try is enough."""
+    retried: float = 0.0
+    """C of what was spent that was milled again because a first try was not enough."""
     cpu: float = 0.0
     """s."""
 
@@ -139,6 +141,7 @@ def _ended(seed: int, folder: Path, settings: SimFibSettings, begun: float) -> E
         lamella=hidden.lamella,
         stages=stages,
         said={name: float(result[name]) for name in COMPARED if name in result},
+        retried=float(result.get("retries", {}).get(ION_CHARGE, 0.0)),
         planned={name: float(told[name]) for name in COMPARED},
         cpu=time.process_time() - begun,
     )

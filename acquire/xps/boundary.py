@@ -1,0 +1,157 @@
+"""Where in etch time a line begins to rise, where its rise ends, and where it falls.
+
+The areas of the cycles are normal with their standard errors and a relative error of the model.
+The onset is where the expected area begins to rise above absence: the foot of a ramp, straight or
+parabolic, as mixing and roughness round it; only the cycles around the foot speak. The plateau is
+the knee of a ramp over all cycles. Both are posteriors on a grid, before the data even in time.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy.stats import norm
+
+Floats = npt.NDArray[np.float64]
+
+POWERS = (1.0, 2.0)
+"""Of the ramp: straight, and parabolic."""
+MODEL_ERROR = 0.1
+"""Relative error of a ramp's expectation; ours."""
+FOOT = 12.0
+"""Standard errors of an area beyond which a cycle is no longer about the foot; ours."""
+ONSETS, KNEES = 240, 60
+
+
+@dataclass(frozen=True)
+class Place:
+    """A place with its interval, s of etching."""
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Areas:
+    """A line's areas in the order of the cycles, arrays of shape (cycles,)."""
+
+    times: Floats
+    """s of etching before each."""
+    area: Floats
+    """Counts per sweep; of either sign."""
+    error: Floats
+
+    def until(self, last: int) -> Areas:
+        """Return the cycles before `last`."""
+        return Areas(self.times[:last], self.area[:last], self.error[:last])
+
+
+def onset(areas: Areas, confidence: float) -> Place:
+    """Return where the line begins to rise; it does, somewhere in these cycles."""
+    strong = np.flatnonzero(areas.area > FOOT * areas.error)
+    last = int(strong[0]) + 1 if strong.size else len(areas.area)
+    foot = areas.until(max(last, 2))
+    before = foot.times[1] - foot.times[0]
+    begins = np.linspace(foot.times[0] - before, foot.times[-1], ONSETS, endpoint=False)
+    weight = np.zeros(ONSETS)
+    variance = foot.error**2 + (MODEL_ERROR * np.maximum(foot.area, 0.0)) ** 2
+    logs = np.array([_risen(foot, begins, power, variance) for power in POWERS])
+    weight = np.exp(logs - logs.max()).sum(axis=0)
+    return _place(begins, weight, confidence)
+
+
+def _risen(areas: Areas, begins: Floats, power: float, variance: Floats) -> Floats:
+    """Return the log likelihood of ramps that begin at `begins`, the slope profiled."""
+    shapes = np.maximum(areas.times - begins[:, None], 0.0) ** power
+    return _profiled(shapes, areas, variance)
+
+
+def _profiled(shapes: Floats, areas: Areas, variance: Floats) -> Floats:
+    """Return the log likelihood of shapes (rows, cycles), their height, not negative, profiled."""
+    own = np.maximum((shapes**2 / variance).sum(axis=1), 1e-300)
+    with_data = (shapes * areas.area / variance).sum(axis=1)
+    height = np.maximum(with_data / own, 0.0)
+    misfit = ((areas.area - height[:, None] * shapes) ** 2 / variance).sum(axis=1)
+    return np.asarray(-0.5 * misfit)
+
+
+@dataclass(frozen=True)
+class Plateau:
+    """Where the rise ends, and how sure it is that it has."""
+
+    place: Place
+    ended: float
+    """Probability that it ended before the newest cycle."""
+
+
+def plateau(areas: Areas, begin: Place, confidence: float) -> Plateau:
+    """Return where a rise that began at `begin` ends, by now or later."""
+    top = _climbed(areas)
+    used = areas.until(top)
+    area = np.minimum(areas.area[:top], areas.area.max())
+    used = Areas(used.times, area, used.error)
+    now, first = float(used.times[-1]), float(used.times[0])
+    step = (now - first) / max(len(used.times) - 1, 1)
+    knees = np.linspace(begin.value + 0.25 * step, now + (now - begin.value), KNEES)
+    begins = np.linspace(begin.low, begin.high, 5)
+    variance = used.error**2 + (MODEL_ERROR / 2 * np.maximum(used.area, 0.0)) ** 2
+    logs = np.full((len(POWERS), len(begins), KNEES), -np.inf)
+    for i, power in enumerate(POWERS):
+        for j, start in enumerate(begins):
+            rise = (used.times - start) / np.maximum(knees - start, 1e-9)[:, None]
+            logs[i, j] = _profiled(np.clip(rise, 0.0, 1.0) ** power, used, variance)
+    weight = np.exp(logs - logs.max()).sum(axis=(0, 1))
+    ended = float(weight[knees < now].sum() / weight.sum())
+    return Plateau(_place(knees, weight, confidence), ended)
+
+
+def _climbed(areas: Areas) -> int:
+    """Return how many cycles belong to the rise: up to two past the largest area."""
+    return min(int(np.argmax(areas.area)) + 3, len(areas.area))
+
+
+def crossing(areas: Areas, level: float, confidence: float) -> Place:
+    """Return where the area has last fallen below `level`, which the newest one is.
+
+    Between the last cycle above it and the next, in proportion; the interval holds that cycle's
+    etch, and the cycles that may have crossed by their errors.
+    """
+    times, area, error = areas.times, areas.area, areas.error
+    above = np.flatnonzero(area >= level)
+    if not above.size or above[-1] == len(area) - 1:
+        return Place(float(times[-1]), float(times[-2]), float(times[-1]))
+    i = int(above[-1])
+    share = (area[i] - level) / max(area[i] - area[i + 1], 1e-9)
+    place = float(times[i] + share * (times[i + 1] - times[i]))
+    z = float(norm.ppf((1 + confidence) / 2))
+    surely_above = np.flatnonzero(area - z * error >= level)
+    low = int(surely_above[-1]) if surely_above.size else 0
+    surely_below = np.flatnonzero(area + z * error < level)
+    below = surely_below[surely_below > low]
+    high = int(below[0]) if below.size else len(area) - 1
+    return Place(place, float(times[min(low, i)]), float(times[max(high, i + 1)]))
+
+
+def fall_begins(areas: Areas, confidence: float) -> Place:
+    """Return where the fall that has led to the newest area began: a level, then a slope."""
+    top = int(np.argmax(areas.area))
+    first = max(top - 6, 0)
+    part = Areas(areas.times[first:], areas.area[first:], areas.error[first:])
+    high = float(part.area[: top - first + 1].mean())
+    lost = Areas(part.times, high - part.area, np.hypot(part.error, MODEL_ERROR / 5 * part.area))
+    begins = np.linspace(part.times[0], part.times[-1], ONSETS, endpoint=False)
+    middle = lost.until(max(int(np.argmax(lost.area > 0.5 * lost.area.max())) + 1, 2))
+    logs = _risen(middle, begins, 1.0, middle.error**2)
+    return _place(begins, np.exp(logs - logs.max()), confidence)
+
+
+def _place(grid: Floats, weight: Floats, confidence: float) -> Place:
+    """Return the median of a posterior on a grid, and its interval."""
+    share = np.cumsum(weight) / weight.sum()
+    half = (grid[1] - grid[0]) / 2
+    tail = (1 - confidence) / 2
+    low, value, high = (float(np.interp(q, share, grid)) for q in (tail, 0.5, 1 - tail))
+    return Place(value, max(low - half, float(grid[0])), high + half)

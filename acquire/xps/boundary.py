@@ -1,9 +1,9 @@
 """Where in etch time a line begins to rise, where its rise ends, and where it falls.
 
 The areas of the cycles are normal with their standard errors and a relative error of the model.
-The onset is where the expected area begins to rise above absence: the foot of a ramp, straight or
-parabolic, as mixing and roughness round it; only the cycles around the foot speak. The plateau is
-the knee of a ramp over all cycles. Both are posteriors on a grid, before the data even in time.
+The onset is where the expected area begins to rise above absence: the foot of a straight ramp, or,
+as mixing and roughness round it, of a parabola; only the cycles around the foot speak. The plateau is
+the knee of a ramp over all cycles. Both are posteriors on a grid, before the data even in etch time.
 """
 
 from __future__ import annotations
@@ -50,17 +50,21 @@ class Areas:
 
 
 def onset(areas: Areas, confidence: float) -> Place:
-    """Return where the line begins to rise; it does, somewhere in these cycles."""
+    """Return where the line begins to rise; it does, somewhere in these cycles.
+
+    The place is where a straight foot begins; that it may be rounded makes the interval reach back.
+    """
     strong = np.flatnonzero(areas.area > FOOT * areas.error)
     last = int(strong[0]) + 1 if strong.size else len(areas.area)
     foot = areas.until(max(last, 2))
     before = foot.times[1] - foot.times[0]
     begins = np.linspace(foot.times[0] - before, foot.times[-1], ONSETS, endpoint=False)
-    weight = np.zeros(ONSETS)
     variance = foot.error**2 + (MODEL_ERROR * np.maximum(foot.area, 0.0)) ** 2
     logs = np.array([_risen(foot, begins, power, variance) for power in POWERS])
-    weight = np.exp(logs - logs.max()).sum(axis=0)
-    return _place(begins, weight, confidence)
+    weights = np.exp(logs - logs.max())
+    straight = _place(begins, np.exp(logs[0] - logs[0].max()), confidence)
+    either = _place(begins, weights.sum(axis=0), confidence)
+    return Place(straight.value, min(straight.low, either.low), max(straight.high, either.high))
 
 
 def _risen(areas: Areas, begins: Floats, power: float, variance: Floats) -> Floats:

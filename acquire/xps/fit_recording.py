@@ -66,9 +66,7 @@ def _survey(
     A profile may end at any cycle, and has a survey in its first and its last one.
     """
     found = recording.region(SURVEY)
-    if asked is None or found is None or cycles == 1:
-        return None
-    if not set(range(cycles)) <= set(found.counts):
+    if asked is None or found is None or not set(range(cycles)) <= set(found.counts):
         return None
     return _as_recorded(asked, found)
 

@@ -175,7 +175,7 @@ def blocks(draw: st.DrawFn, variables: int, sputtered: bool) -> Block:
 
 
 @given(data=st.data(), mode=st.sampled_from(["NORM", "SDP", "SDPSV", "MAPSVDP"]))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_what_is_written_is_read_back(data: st.DataObject, mode: str) -> None:
     variables = tuple(data.draw(st.lists(st.builds(Label, LINES, LINES), max_size=2)))
     some = blocks(len(variables), mode != "NORM")
@@ -269,7 +269,7 @@ JUNK = st.sampled_from(["", "-1", "0", "2", "1e300", "1e37", "nan", "7.5", "9999
 
 
 @given(line=st.integers(0, 10_000), junk=JUNK, cut=st.booleans())
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 def test_a_file_with_any_line_changed_is_read_or_refused(line: int, junk: str, cut: bool) -> None:
     lines = TEXT.split("\r\n")
     line %= len(lines)

@@ -63,7 +63,7 @@ def _survey(
 ) -> dict[str, Any] | None:
     """Return the recorded survey as it was taken; None unless it is there whenever it may be due.
 
-    A profile may end at any cycle, and has a survey in its last one.
+    A profile may end at any cycle, and has a survey in its first and its last one.
     """
     found = recording.region(SURVEY)
     if asked is None or found is None or not set(range(cycles)) <= set(found.counts):

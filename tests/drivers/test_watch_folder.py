@@ -139,6 +139,17 @@ def test_one_file_that_grows_by_a_cycle_at_a_time_serves(folder: Path) -> None:
     np.testing.assert_array_equal(spectrum.counts, counts_of("C 1s", 1))
 
 
+def test_a_file_that_says_its_last_number_of_blocks_from_the_first_on_serves(folder: Path) -> None:
+    path, text = folder / "all.vms", vamas_text(cycles(3))
+    cut = text.index("\r\nC 1s\r\nmade\r\n", text.index("\r\nN 1s\r\nmade\r\n"))
+    path.write_text(text[: cut + 2], newline="")
+    xps = opened(folder)
+    ended(xps.acquire(region("N 1s"), 1))
+    ended(xps.etch(ETCH), lambda: path.write_text(text, newline=""))
+    spectrum = ended(xps.acquire(region(), 1))
+    np.testing.assert_array_equal(spectrum.counts, counts_of("C 1s", 1))
+
+
 def test_regions_in_files_of_their_own_serve_as_they_come(folder: Path) -> None:
     xps = opened(folder)
     write(folder / "C1s_0.vms", cycle(0, ["C 1s"]))

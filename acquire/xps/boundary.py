@@ -2,8 +2,8 @@
 
 The areas of the cycles are normal with their standard errors and a relative error of the model.
 The onset is where the expected area begins to rise above absence: the foot of a straight ramp, or,
-as mixing and roughness round it, of a parabola; only the cycles around the foot speak. The plateau is
-the knee of a ramp over all cycles. Both are posteriors on a grid, before the data even in etch time.
+as mixing and roughness round it, of a parabola; only the cycles around the foot speak. The plateau
+is the knee of a ramp over all cycles. Both are posteriors on a grid, before the data even in time.
 """
 
 from __future__ import annotations

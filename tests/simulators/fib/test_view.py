@@ -13,7 +13,6 @@ from simulators.fib.material_stack import Stack
 from simulators.fib.milling import Mill
 from simulators.fib.scene import Look, Scene
 from simulators.fib.solid import Bond, Solid
-from simulators.fib.sputter import nominal_rates
 from simulators.specimen import load_specimen
 from tests.simulators.fib.pictured import (
     FACE,
@@ -32,6 +31,7 @@ from tests.simulators.fib.pictured import (
     trenched,
     undercut,
 )
+from tests.simulators.fib.sites import nominal_rates
 
 PLAIN = Look(edge=0.0)
 
@@ -243,7 +243,7 @@ def test_a_milled_trench_is_seen_as_deep_as_it_is() -> None:
     rectangle = Rectangle(x=0.0, y=6e-6, width=14e-6, height=8e-6)
     job = Milling("trench", (rectangle,), 3e-9, 30e3, 500e-9)
     solid = Solid()
-    rates = nominal_rates("gallium")
+    rates = nominal_rates()
     Mill(solid, stack, rates, open_account(stack), seed=1).advance(job, 0.0, job.charge, angle=0.0)
     depth = float(solid.floor.max())
     image = picture(Scene(solid, stack), WIDE, "electron", FACE)

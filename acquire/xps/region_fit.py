@@ -38,7 +38,7 @@ REACH = 1.0
 """eV from where a line was first put that its fitted place may lie."""
 APART = 0.6
 """Widths between two lines, at least."""
-OVERDISPERSED = 1.6
+OVERDISPERSED = 2.0
 """Variance per mean from which on counts are not counts: rates, or scaled; below it is chance."""
 
 
@@ -91,11 +91,13 @@ class RegionFit:
 def scatter_of(counts: Floats) -> float:
     """Return the variance per mean of neighbouring channels, 1 where that may be Poisson's.
 
-    From second differences, which smooth spectra do not have; the median, which edges do not move.
+    From second differences, which smooth spectra do not have, beside the lines; the median, which
+    edges do not move.
     """
     second = counts[2:] - 2 * counts[1:-1] + counts[:-2]
     mean = np.maximum(uniform_filter1d(counts, 7), 1.0)[1:-1]
-    ratio = float(np.median(second**2 / (6 * mean)) / 0.4549)
+    beside = mean <= np.median(mean)
+    ratio = float(np.median((second**2 / (6 * mean))[beside]) / 0.4549)
     return ratio if ratio > OVERDISPERSED else 1.0
 
 

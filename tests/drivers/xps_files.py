@@ -19,10 +19,10 @@ STEP = 0.5
 
 
 def counts_of(line: str, cycle: int) -> npt.NDArray[np.float64]:
-    """Return the counts of a region: a peak in its middle, other counts in each cycle."""
+    """Return the counts of a region: a peak beyond its middle, other counts in each cycle."""
     _, points = LINES[line]
     number = list(LINES).index(line)
-    peak = 200 * np.exp(-(((np.arange(points) - points // 2) / 2) ** 2))
+    peak = 200 * np.exp(-(((np.arange(points) - int(0.6 * points)) / 2) ** 2))
     drawn = np.random.default_rng([number, cycle]).poisson(40.0 + cycle + peak)
     return drawn.astype(np.float64)
 

@@ -9,19 +9,25 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from acquire.fib.aligning import locate, stand_still
+from acquire.fib.aligning import locate, remember, stand_still
 from acquire.fib.contact import Box, ContactWatch
 from acquire.fib.cutting import joint_view
 from acquire.fib.edges import falling_edge
 from acquire.fib.end_points import raise_flag
 from acquire.fib.height import Place, place_from
-from acquire.fib.measured import Measured
+from acquire.fib.measured import Measured, refused
 from acquire.fib.needle import Tip, needle_tip
 from acquire.fib.session import Session
 from acquire.flags import Flag
 from drivers.fib import BeamPicture, NeedlePosition
 from protocols.fib import BeamImage
 
+CENTRED, CENTRED_IN = 0.5e-6, 3
+"""Distance (m) of the lamella from the images' middle that is left, and how often it is corrected:
+a stage misses by as much."""
+LOST = 2e-6
+"""How far from where it is expected the lamella's end is looked for after hours of drift, m."""
+NO_TIP = Tip(refused("the needle is out"), refused("the needle is out"))
 BESIDE = 7e-6
 """Beyond the lamella's right end where the needle comes down, m."""
 HIGH = 40e-6
@@ -117,12 +123,34 @@ def look_again(
 def needle_in(session: Session) -> None:
     """Insert the needle, bring it beside and above the lamella's right end, find it twice."""
     step, at = session.step, session.places
+    _centre(session)
     session.run.do(session.fib.insert_needle)
     beside = at.u + step.lamella.length / 2 + BESIDE
     _find_it_high(session, beside)
     for _ in range(2):
         session.needle(beside, at.v, step.needle_in.above)
         look_again(session, step.views.wide, HIGH, most=COMING_IN)
+
+
+def _centre(session: Session) -> None:
+    """Bring the lamella to the middle of the images: it cannot be once the needle is in.
+
+    Drift of hours has moved it, and the cuts that follow are made at its ends.
+    """
+    at, view = session.places, joint_view(session)
+    for _ in range(CENTRED_IN):
+        picture = stand_still(session, view)
+        locate(session, picture)
+        end = lamella_end(session, picture, NO_TIP, reach=LOST)
+        if end.known:
+            at.u = end.value - session.step.lamella.length / 2
+        at.u = session.decide("lamella's middle", at.u)
+        remember(session, picture)
+        if session.decide("lamella centred", max(abs(at.u), abs(at.v)) <= CENTRED):
+            return
+        session.shift(session.setup.geometry.milling_tilt, x=-at.u, y=-at.v)
+        at.u = at.v = 0.0
+    locate(session, stand_still(session, view))
 
 
 def _find_it_high(session: Session, x: float) -> None:
@@ -223,7 +251,9 @@ def end_seen(session: Session, view: BeamImage) -> float:
     return session.decide("lamella ends at", found.value)
 
 
-def lamella_end(session: Session, picture: BeamPicture, tip: Tip) -> Measured:
+def lamella_end(
+    session: Session, picture: BeamPicture, tip: Tip, reach: float = AT_END
+) -> Measured:
     """Return u of the lamella's right end in an ion image, on the wider side of the tip, m."""
     at = session.places
     upper, lower = at.v - CORE * at.half, at.v + CORE * at.half
@@ -234,7 +264,7 @@ def lamella_end(session: Session, picture: BeamPicture, tip: Tip) -> Measured:
         picture,
         u=at.u + session.step.lamella.length / 2,
         v=(upper + lower) / 2,
-        reach=AT_END,
+        reach=reach,
         width=lower - upper,
         along="u",
     )

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from drivers.fib import Milling
 from protocols.fib import Rectangle
@@ -13,6 +14,7 @@ from simulators.fib.material_stack import Stack
 from simulators.fib.milling import Mill
 from simulators.fib.scene import Look, Scene
 from simulators.fib.solid import Bond, Solid
+from simulators.fib.view import counts_for
 from simulators.specimen import load_specimen
 from tests.simulators.fib.pictured import (
     FACE,
@@ -59,6 +61,15 @@ def test_the_virgin_film_has_grains_that_stay_with_their_places() -> None:
     elsewhere = np.corrcoef(inner.ravel(), other[100:400, 100:400].ravel())[0, 1]
     assert there > 0.3
     assert there > 2 * abs(elsewhere)
+
+
+@pytest.mark.parametrize("expected", [1.0, 4.5, 8.0, 40.0])
+def test_counts_are_drawn_by_the_law_of_poisson(expected: float) -> None:
+    many = np.full((400, 400), expected, np.float32)
+    drawn = counts_for(many, np.random.default_rng(3)).astype(int)
+    found = np.bincount(drawn.ravel()) / drawn.size
+    law = stats.poisson.cdf(np.arange(len(found)), expected)
+    assert np.abs(np.cumsum(found) - law).max() < 2 / math.sqrt(drawn.size)
 
 
 def test_noise_is_that_of_the_counts() -> None:

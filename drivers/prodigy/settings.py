@@ -101,6 +101,8 @@ class GunSettings(Written):
     ask for another are refused. Needed where `current` is None."""
     raster_width: DeviceParameter = DeviceParameter(name="Raster Width", unit="mm")
     raster_height: DeviceParameter = DeviceParameter(name="Raster Height", unit="mm")
+    raster_max: Metres = 10e-3
+    """Widest raster, either way; ours, to verify."""
     duration: DeviceParameter | None = DeviceParameter(name="Time", unit="s")
     """After which the gun ends by itself; None for one that goes on until it is stopped."""
     before: DeviceParameter | None = None

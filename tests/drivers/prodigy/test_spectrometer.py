@@ -447,7 +447,7 @@ def test_a_prodigy_of_1_18_etches_by_our_clock_and_has_the_source_on_again() -> 
         source=SOURCE.model_copy(update={"live": None}),
         flood_gun=None,
     )
-    with served((1, 18), with_settings=blind, only_its_commands=True, speed=100) as at:
+    with served((1, 18), with_settings=blind, only_its_commands=True, speed=200) as at:
         result_of(at.driver.set_source(True))
         result_of(at.driver.acquire(REGION, 2))
         assert at.driver.status().source_on

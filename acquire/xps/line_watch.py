@@ -26,7 +26,7 @@ ENDED = 0.975
 """Probability that a rise has ended for its plateau to be told."""
 LEAST_CYCLES = 3
 """Cycles with the line before its plateau is looked for."""
-SHIFTED, SURELY = 0.6, 5.0
+SHIFTED, SURELY = 0.7, 5.0
 """eV, and standard errors, that a line moves by for it to be told; ours."""
 AT_REST = 1 / 3
 """Of a shift: in a cycle that moves less than that it has come to rest; ours."""

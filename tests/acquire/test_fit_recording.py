@@ -44,7 +44,7 @@ def protocol(folder: Path, *lines: tuple[str, float, float], **changed: Any) -> 
         **changed,
     }
     step = TypeAdapter(DepthProfile).validate_python(asked)
-    return LoadedProtocol("made", "made", (step,), "", False)
+    return LoadedProtocol("made", "made", (step,), step.model_dump_json(), False)
 
 
 def survey(cycle: int, start: float, points: int) -> Block:

@@ -4,8 +4,8 @@
 
 Each run is `begin_run` of the published protocol, as `liftline run` does it; some cases have more
 cycles. Scored are: in which cycle N 1s and P 2p are flagged, against the first whose expected area
-reaches 5.8 sqrt(B) with the sweeps that were made; the order; the back-dated onsets' ratio; in which
-cycle C 1s falls and is gone; whether binding energies are within 1.96 of their uncertainties.
+reaches 5.8 sqrt(B) with the sweeps that were made; the order; the back-dated onsets' ratio; in
+which cycle C 1s falls and is gone; whether binding energies are within 1.96 of their uncertainties.
 """
 
 from __future__ import annotations

@@ -282,7 +282,9 @@ class Actions:
         """Set again, once after a resume, what earlier sessions set and may be lost."""
         settings, self._settings = self._settings, {}
         for call in settings.values():
-            call.method(*call.arguments)
+            made = call.method(*call.arguments)
+            if call.action.generator:
+                result_of(made)
 
     def _hold(self) -> None:
         """Wait, everything safe, until the operator says go on."""

@@ -132,6 +132,8 @@ class RecordedXps(Xps):
         self._stored = recording.etch_times is not None
         self._clock = clock
         self._place = Place(world)
+        self._given: set[tuple[int, str]] = set()
+        """Cycle and line of what this session was given."""
 
     @property
     def etch_times(self) -> tuple[float, ...]:
@@ -200,10 +202,16 @@ class RecordedXps(Xps):
         """Return what was recorded of a region in the present cycle; `sweeps` is as recorded.
 
         Raises:
-            LimitError: the recording has no such region, or not in this cycle.
+            LimitError: the recording has no such region, or not in this cycle, or it was given:
+                the same counts twice are no more counts.
         """
         found = asked_for(self.recording, region)
         cycle = self._place.cycle
+        if (cycle, region.line) in self._given:
+            raise LimitError(
+                f"{self.recording.path.name} has {region.line} once in cycle {cycle}; leave out "
+                "faint_sweeps: a recording has no further sweeps"
+            )
         if cycle not in found.counts:
             there = ", ".join(str(each) for each in sorted(found.counts))
             raise LimitError(
@@ -214,6 +222,7 @@ class RecordedXps(Xps):
         spectrum = found.spectrum(cycle, found.dwell or region.dwell, stored)
         self._pass(found.points * spectrum.dwell * spectrum.sweeps)
         yield SweepBlock(np.asarray(spectrum.counts), spectrum.sweeps - 1, 0, found.points)
+        self._given.add((cycle, region.line))
         return spectrum
 
     def etch(self, etch: Etch) -> Generator[EtchBlock, None, Etched]:

@@ -238,8 +238,9 @@ class Xps(Protocol):
         """
         ...
 
+    # not irreversible: a region of which nobody knows how much was scanned is measured again, and
+    # what was reserved for it stays spent
     @action(
-        irreversible=True,
         spends=_acquire_spends,
         spent=_acquire_spent,
         meter="xray_seconds",

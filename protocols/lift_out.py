@@ -181,8 +181,8 @@ class Views(Written):
     """Of the site, with either beam; the electron beam takes its own current."""
     near: BeamImage = BeamImage(field=12e-6, pixels=512, dwell=1e-6, frames=2, current=10e-12)
     """Of a joint, the needle's tip or a cut."""
-    thin: BeamImage = BeamImage(field=4e-6, pixels=512, dwell=1e-6, frames=4, current=10e-12)
-    """Of the lamella while it is thinned."""
+    thin: BeamImage = BeamImage(field=6e-6, pixels=512, dwell=1e-6, frames=8, current=10e-12)
+    """Of the lamella while it is thinned: all of the zone that is kept."""
 
 
 class Cut(Stage):
@@ -314,7 +314,8 @@ class Thin(Cut):
     )
     """Thickness after each round."""
     over_tilt: Radians = 0.017453292519943295
-    """Of the stage towards each face, against the taper; 0.5 to 2 deg [lit]."""
+    """Of the stage towards each face, against the taper, to begin with; then so much that the faces
+    hardly lean; 0.5 to 2 deg [lit]."""
     overdose: Annotated[float, Field(ge=0.5, le=5)] = 1.5
 
 

@@ -150,7 +150,7 @@ class WatchedRegion(Written):
     width: Annotated[ElectronVolts, Field(gt=0, le=5)] = 1.6
     """Full width at half maximum of a peak, about; 1.2 to 1.7 eV for insulators [lit]."""
     falls_below: Annotated[float, Field(gt=0, lt=1)] = 0.2
-    """Flag `falls` below this part of the first area."""
+    """Flag `falls` below this part of the largest area so far."""
     gone_below: Annotated[float, Field(gt=0, lt=1)] = 0.05
     """Flag `gone` when the area's upper limit is below this part of the largest so far: never
     because it is not significant any more."""

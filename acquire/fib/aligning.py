@@ -33,7 +33,11 @@ def strip_in(session: Session, picture: BeamPicture) -> Strip:
     """Return the lamella in an ion image at the milling tilt."""
     step = session.step
     return lamella_strip(
-        picture, kept=step.lamella.kept, depth=step.lamella.depth, interface=step.interface
+        picture,
+        kept=step.lamella.kept,
+        depth=step.lamella.depth,
+        interface=step.interface,
+        u=session.places.u,
     )
 
 

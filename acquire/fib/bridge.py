@@ -82,7 +82,7 @@ def crossed_share(picture: BeamPicture, *, gap: Box, inwards: int) -> Measured:
             return refused("the cut is not wholly in the image; centre it")
         low = float(np.quantile(gaussian_filter(np.asarray(picture.pixels, float), 2.0), 0.01))
         high = float(np.median(bright))
-        if high - low < SURE * math.sqrt(max(low, 1.0)):
+        if high - low < SURE * _scatter(bright):
             return refused("the lamella beside the cut is not brighter than what lies behind it")
         shares.append(float(np.mean(lines > low + 0.5 * (high - low))))
     sigma = 0.25 / math.sqrt(len(lines))
@@ -104,8 +104,12 @@ def _levels(
     if min(len(dark), len(bright)) < 4:
         return None
     low, high = float(np.quantile(dark, 0.25)), float(np.median(bright))
-    scatter = 0.74 * float(np.subtract(*np.quantile(bright, (0.75, 0.25))))
-    return (low, high) if high - low >= SURE * scatter else None
+    return (low, high) if high - low >= SURE * _scatter(bright) else None
+
+
+def _scatter(lines: npt.NDArray[np.float64]) -> float:
+    """Return the scatter of lines of which some may be others: from their middle half."""
+    return 0.74 * float(np.subtract(*np.quantile(lines, (0.75, 0.25))))
 
 
 def _lines(

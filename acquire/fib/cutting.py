@@ -7,7 +7,7 @@ import math
 from acquire.fib.aligning import follow_other_face, locate, mill, stand_still, strip_in
 from acquire.fib.charge import charge_for, charge_of_slice, charge_through
 from acquire.fib.edges import falling_edge
-from acquire.fib.end_points import electrolyte
+from acquire.fib.end_points import electrolyte, electrolyte_in
 from acquire.fib.face import Face, layers_on_face
 from acquire.fib.measured import Measured
 from acquire.fib.session import Session
@@ -29,9 +29,9 @@ SEEN_THROUGH = 0.5
 bright as the face is. Whether all of it is through shows when the lamella is lifted. Ours."""
 SHADED = 0.7
 """Share of a cut's length over which it is looked for; its ends lie beside other edges."""
-CAREFULLY = 32
-"""Times the frames of a near image in which the electrolyte is looked for: its contrast to the
-metal is a tenth."""
+CAREFULLY, MORE_CAREFULLY = 32, 128
+"""Times the frames of a near image in which the electrolyte is looked for, and again: its contrast
+to the metal is a tenth, and less where the detector shows little."""
 ROOM = 3e-6
 """Beyond both ends of the lamella that an image of a joint shows, m."""
 TILTED_REACH = 1.6e-6
@@ -125,7 +125,7 @@ def front_face(session: Session, view: BeamImage, frames: int = 1) -> Face:
 
     def look(times: int) -> Face:
         picture = session.electron(view, frames * times)
-        return layers_on_face(picture, v_top=top, u=u, width=step.lamella.kept)
+        return layers_on_face(picture, v_top=top, u=u, width=SHADED * step.lamella.length)
 
     return session.known("the front face", look, lambda face: (face.top,))
 
@@ -273,7 +273,11 @@ def clean(session: Session) -> None:
     )
     session.places.half = session.decide("half thickness", strip.top.value / 2)
     session.found["cleaned_thickness_m"] = strip.top.value
-    electrolyte(session, front_face(session, joint_view(session), CAREFULLY))
+    for times in (CAREFULLY, MORE_CAREFULLY):
+        face = front_face(session, joint_view(session), times)
+        if session.decide("electrolyte in the face", electrolyte_in(session, face) is not None):
+            break
+    electrolyte(session, face)
 
 
 def _clean_face(session: Session, front: bool, top: float, off: float) -> None:

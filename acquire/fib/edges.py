@@ -13,8 +13,8 @@ from drivers.fib import BeamPicture
 
 SCALES = (1.5, 3.0)
 """Standard deviations of the two filters, pixels; both must show the same edge."""
-OUTERMOST = 0.25
-"""Of the way from dark to bright at which a lamella's outermost edge is."""
+HALF = 0.5
+"""Of the way from dark to bright at which a lamella's edge is."""
 SMOOTH = 0.7
 """Standard deviation of the filter of a profile, pixels."""
 AGREE = 3.0
@@ -23,21 +23,22 @@ SURE = 5.0
 """Standard errors by which the edge must stand out."""
 
 
-def outer_edges(picture: BeamPicture, *, kept: float) -> tuple[Measured, Measured]:
-    """Return v of the upper and lower outermost edge of a lamella seen from above, m.
+def outer_edges(picture: BeamPicture, *, kept: float, u: float = 0.0) -> tuple[Measured, Measured]:
+    """Return v of the upper and lower edge of a lamella seen from above, m.
 
-    Where the brightness, averaged over the zone of length `kept`, has risen to a quarter: where its
-    faces end that are seen. Coarser than a fit, but nothing can be taken for something else.
+    Where the brightness, averaged over the zone of length `kept` about `u`, has risen to half: the
+    edge of the top where it hides its face. Coarser than a fit, but nothing can be taken for
+    something else.
     """
     from scipy.ndimage import gaussian_filter1d
 
-    v, u = (places(count, picture.pixel_size) for count in picture.pixels.shape)
-    columns = np.flatnonzero(np.abs(u) < kept / 2)
+    v, along = (places(count, picture.pixel_size) for count in picture.pixels.shape)
+    columns = np.flatnonzero(np.abs(along - u) < kept / 2)
     band = find_band(picture, columns)
     if isinstance(band, str):
         return refused(band), refused(band)
     pixels = np.asarray(picture.pixels[:, columns], float)
-    rows = np.arange(len(v))[:, None] + band.slope * u[columns] / picture.pixel_size
+    rows = np.arange(len(v))[:, None] + band.slope * along[columns] / picture.pixel_size
     low = np.clip(np.floor(rows).astype(int), 0, len(v) - 2)
     part = np.clip(rows - low, 0.0, 1.0)
     at = np.arange(len(columns))
@@ -46,7 +47,7 @@ def outer_edges(picture: BeamPicture, *, kept: float) -> tuple[Measured, Measure
     inside = (v > band.top) & (v < band.bottom)
     around = (v > band.top - 1e-6) & (v < band.bottom + 1e-6)
     dark = float(np.quantile(profile[around], 0.1))
-    level = dark + OUTERMOST * (float(np.median(profile[inside])) - dark)
+    level = dark + HALF * (float(np.median(profile[inside])) - dark)
     above = np.flatnonzero((v < (band.top + band.bottom) / 2) & (profile < level))
     below = np.flatnonzero((v > (band.top + band.bottom) / 2) & (profile < level))
     if not len(above) or not len(below):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from acquire.fib.face import Face
+from acquire.fib.face import Face, Step
 from acquire.fib.measured import Measured
 from acquire.fib.session import Session
 from acquire.flags import Flag
@@ -38,15 +38,20 @@ def interval(measured: Measured) -> tuple[float, float]:
     )
 
 
-def electrolyte(session: Session, face: Face) -> None:
-    """Flag the electrolyte where the front face's contrast changes near where it is expected."""
+def electrolyte_in(session: Session, face: Face) -> Step | None:
+    """Return the front face's change of contrast near where the electrolyte is expected."""
     expected = session.step.interface
     near = [
         each
         for each in face.steps
         if each.depth.known and abs(each.depth.value - expected) <= NEAR * expected
     ]
-    step = min(near, key=lambda each: abs(each.depth.value - expected), default=None)
+    return min(near, key=lambda each: abs(each.depth.value - expected), default=None)
+
+
+def electrolyte(session: Session, face: Face) -> None:
+    """Flag the electrolyte where the front face's contrast changes near where it is expected."""
+    expected, step = session.step.interface, electrolyte_in(session, face)
     session.run.verified("electrolyte seen", step is not None)
     if step is None:
         session.doubts.append("the interface was not seen in the clean face")

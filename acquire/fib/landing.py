@@ -7,10 +7,11 @@ from dataclasses import replace
 
 from acquire.fib.aligning import remember, stand_still
 from acquire.fib.bodies import Body, body_from
-from acquire.fib.carrying import NEAR_STEP, raise_to_park
+from acquire.fib.carrying import raise_to_park
 from acquire.fib.cutting import joint_view
 from acquire.fib.end_points import raise_flag
 from acquire.fib.joining import Joint, OpenJoint, cut_through, weld_joint
+from acquire.fib.reaching import NEAR_STEP
 from acquire.fib.session import Session
 from acquire.fib.shift import shift_between
 from drivers.fib import BeamPicture, NeedlePosition

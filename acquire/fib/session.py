@@ -71,6 +71,8 @@ class Session:
     """How much too far out slices of a purpose end on the front (True) or back face where nothing
     is done about it, m; learned from each slice."""
     retries: Retries = field(default_factory=Retries)
+    over_tilt: float = 0.0
+    """By which the stage is tilted over towards a face that is thinned, rad."""
     doubts: list[str] = field(default_factory=list)
     """Why success is not claimed, each in words."""
 

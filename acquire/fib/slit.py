@@ -13,10 +13,13 @@ from drivers.fib import BeamPicture
 
 PARTS, LEVEL_PARTS = 4, 6
 """Pieces of an upright and of a level slit's length that are judged each by itself."""
-CONTRAST = 0.07
-"""Of the face's brightness, by which what is behind must differ; curtaining makes less. Ours."""
-DARKER = 0.1
-"""Of the brightness around it, by which a slit is darker. Ours, to verify."""
+CONTRAST = 0.04
+"""Of the image's range of brightness, by which what is behind must differ from the face; curtaining
+makes less. Ours. A detector's offset and gain leave the share alone."""
+DARKER = 0.06
+"""Of that range, by which a slit is darker than what is around it. Ours, to verify."""
+RANGE = (0.02, 0.9)
+"""Quantiles of an image between which its range is: grains and specks are beyond."""
 SURE = 4.0
 """Standard errors by which it must."""
 
@@ -43,7 +46,7 @@ def slit_seen(
     face = np.abs(at_u - (u + side * 1.3 * width)) <= 0.4 * width
     if inside.sum() < 2 or face.sum() < 2:
         return refused("the slit is too narrow in the image; use a smaller field")
-    ends = np.linspace(top, bottom, PARTS + 1)
+    ends, least = np.linspace(top, bottom, PARTS + 1), CONTRAST * _range(pixels)
     seen = []
     for low, high in pairwise(ends):
         rows = (at_v >= low) & (at_v < high)
@@ -52,7 +55,7 @@ def slit_seen(
         behind, beside = pixels[np.ix_(rows, inside)], pixels[np.ix_(rows, face)]
         noise = math.hypot(*(_error(each) for each in (behind, beside)))
         apart = abs(float(behind.mean() - beside.mean()))
-        seen.append(apart > max(CONTRAST * float(beside.mean()), SURE * noise))
+        seen.append(apart > max(least, SURE * noise))
     return Measured(float(np.mean(seen)), 0.5 / math.sqrt(PARTS))
 
 
@@ -73,14 +76,14 @@ def dark_slit(picture: BeamPicture, *, u: float, v: float, length: float, width:
     at_v, at_u = (places(count, picture.pixel_size) for count in pixels.shape)
     half = max(0.3 * width, picture.pixel_size)
     ends = np.linspace(u - length / 2, u + length / 2, LEVEL_PARTS + 1)
-    dark = []
+    dark, least = [], DARKER * _range(pixels)
     for low, high in pairwise(ends):
         columns = (at_u >= low) & (at_u < high)
         if columns.sum() < 2:
             return refused("the slit is too short in the image; use a smaller field")
         dark.append(
             any(
-                _dark_between(pixels[:, columns], at_v, v + off, half, 1.1 * width)
+                _dark_between(pixels[:, columns], at_v, v + off, half, 1.1 * width, least)
                 for off in np.linspace(-width, width, 9)
             )
         )
@@ -93,19 +96,22 @@ def _dark_between(
     v: float,
     half: float,
     apart: float,
+    least: float,
 ) -> bool:
-    """True if a band about v is darker than the bands `apart` above and below it."""
+    """True if a band about v is darker by `least` than the bands `apart` above and below it."""
     bands = [pixels[np.abs(at_v - middle) <= half] for middle in (v, v - apart, v + apart)]
     if min(len(band) for band in bands) == 0:
         return False
     inside, *around = bands
     less = [float(each.mean() - inside.mean()) for each in around]
     noise = [math.hypot(_error(each), _error(inside)) for each in around]
-    needed = [
-        max(DARKER * float(each.mean()), SURE * error)
-        for each, error in zip(around, noise, strict=True)
-    ]
-    return all(drop > least for drop, least in zip(less, needed, strict=True))
+    return all(drop > max(least, SURE * error) for drop, error in zip(less, noise, strict=True))
+
+
+def _range(pixels: np.ndarray[tuple[int, int], np.dtype[np.float64]]) -> float:
+    """Return the range of brightness that an image has."""
+    dark, bright = np.quantile(pixels, RANGE)
+    return float(bright - dark)
 
 
 def _error(patch: np.ndarray[tuple[int, int], np.dtype[np.float64]]) -> float:

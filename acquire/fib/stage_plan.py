@@ -275,7 +275,7 @@ def _slice(step: LiftOut, cut: Cut, thick: float, turn: float) -> Takes:
     charge = _slice_charge(step, cut, long, thick, deep)
     parts = max(1, math.ceil(charge / cut.current / LONGEST - 1e-9))
     tilts = 2 * stage(turn=turn) + Takes(SETTLE)
-    return tilts + (3 + parts) * ion(thin) + milled(cut, charge, near, moved=True)
+    return tilts + (1 + parts) * ion(thin) + milled(cut, charge, near, moved=True)
 
 
 def thin(step: LiftOut) -> Takes:

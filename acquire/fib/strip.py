@@ -56,24 +56,28 @@ class Strip:
     """u of its right end."""
 
 
-def lamella_strip(picture: BeamPicture, *, kept: float, depth: float, interface: float) -> Strip:
+def lamella_strip(
+    picture: BeamPicture, *, kept: float, depth: float, interface: float, u: float | None = None
+) -> Strip:
     """Return the lamella's thickness over the zone of length `kept` in its middle.
 
     Args:
         picture: an ion image at nearly normal incidence.
-        kept: length along u that is averaged (m), about the middle of the lamella where both its
-            ends are seen, else about the image's.
+        kept: length along u that is averaged (m).
         depth: of the lamella's bottom, where `outer` is (m).
-        interface: depth at which the thickness is asked for (m); faces are taken as straight.
+        interface: depth at which the thickness is asked for (m); faces are nearly straight.
+        u: of the middle of what is averaged (m); where it is not said that of the lamella if both
+            its ends are seen, else of the image.
     """
     if picture.beam != "ion" or abs(picture.angle) > STEEP:
         return _refused("thickness is seen along the faces only: take an ion image at the tilt "
                         "where the ion beam is normal to the surface")  # fmt: skip
     everywhere = np.arange(picture.pixels.shape[1])
     left, right = ends(picture)
-    centre = (left.value + right.value) / 2 if left.known and right.known else 0.0
-    u = places(len(everywhere), picture.pixel_size)
-    columns = everywhere[np.abs(u - centre) < kept / 2]
+    middle = (left.value + right.value) / 2 if left.known and right.known else 0.0
+    centre = middle if u is None else u
+    along = places(len(everywhere), picture.pixel_size)
+    columns = everywhere[np.abs(along - centre) < kept / 2]
     if len(columns) < 32:
         return _refused(
             "fewer than 32 columns show the kept zone; use a smaller field", left, right

@@ -27,8 +27,9 @@ CORRELATED = 1.5
 """Pieces are not independent: grains reach from one to the next. Ours, to verify."""
 BAD = 8.0
 """Times the noise at which what is left of the fit says that it is not such a band."""
-BLUR = 70e-9
-"""Largest blur (standard deviation) at which a thickness is told, m."""
+BLUR, OF_PIXELS = 70e-9, 2.0
+"""Largest blur (standard deviation) at which a thickness is told, m, or in pixels where that is
+more: of a thick lamella a wide image tells enough."""
 
 
 @dataclass(frozen=True)
@@ -97,7 +98,7 @@ def fit_strip(
     if found[0].chi2 > BAD**2:
         return "the image does not look like a lamella between trenches; look at it"
     blur = float(found[0].x[model.BLUR])
-    if blur > BLUR:
+    if blur > max(BLUR, OF_PIXELS * data.size):
         return f"edges are blurred over {blur * 1e9:.0f} nm; focus, or wait for rest"
     return _result(found, data)
 

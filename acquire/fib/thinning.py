@@ -25,6 +25,14 @@ OUTSIDE: Mapping[Purpose, float] = MappingProxyType({"thin": 0.2e-6, "polish": 0
 BEYOND = 0.9e-6
 """By which a slice is longer than the zone that is kept, at either end, m: as well as the lamella
 is placed along its length."""
+LOOKS = 5
+"""How often the strip is looked at, each time with twice the frames, before it is asked about."""
+MORE = (4, 16)
+"""Times the frames with which it is measured again where it is not sure enough."""
+OVER = (math.radians(0.5), math.radians(2.0))
+"""Least and most over-tilt; 0.5 to 2 deg [lit]."""
+SHOWN = math.radians(0.25)
+"""What is left of the faces' slope, so that they are seen from above and do not overhang. Ours."""
 AT_ONCE = 0.6
 """Share of what is left to remove, from both faces together, that one slice takes at most."""
 LEARNING = 0.6
@@ -53,22 +61,24 @@ THIN_ENOUGH = 0.12
 # -- looking --------------------------------------------------------------------------------------
 
 
-def look_at_strip(session: Session, frames: int) -> BeamPicture:
+def look_at_strip(session: Session, frames: int, times: int = 1) -> BeamPicture:
     """Take the ion image in which the strip is measured: narrow, or wider where it may not hold it.
 
-    What a narrow image did not show is looked for in a wider one.
+    What a narrow image, of `times` the frames of its view, did not show is looked for in a wider
+    one.
     """
     views, at = session.step.views, session.places
     inside = 2 * (abs(at.v) + at.half + STRAYS) < views.thin.field
-    return session.ion(views.thin if inside and frames == 1 else views.near, frames)
+    return session.ion(views.thin if inside and frames == 1 else views.near, frames * times)
 
 
-def measure(session: Session) -> Strip:
+def measure(session: Session, times: int = 1) -> Strip:
     """Measure the lamella from above; its middle is where patterns are placed from then on."""
     strip = session.known(
         "the lamella's thickness",
-        lambda n: strip_in(session, look_at_strip(session, n)),
+        lambda n: strip_in(session, look_at_strip(session, n, times)),
         lambda strip: (strip.middle, strip.top, strip.at_interface),
+        LOOKS,
     )
     at = session.places
     thick = strip.at_interface
@@ -80,28 +90,42 @@ def measure(session: Session) -> Strip:
 # -- slices ---------------------------------------------------------------------------------------
 
 
-def tilt_to(session: Session, front: bool | None, over_tilt: float) -> None:
+def tilt_to(session: Session, front: bool | None) -> None:
     """Tilt the stage towards a face against the taper, or back to the milling tilt."""
     sign = 0 if front is None else (1 if front else -1)
-    wanted = session.setup.geometry.milling_tilt + sign * over_tilt
+    wanted = session.setup.geometry.milling_tilt + sign * session.over_tilt
     if abs(session.run.do(session.fib.status).stage.t - wanted) > 1e-6:
         session.tilt(wanted)
         if front is None:  # before a pattern the site is seen to stand still anyway
             session.run.sleep(SETTLE)
 
 
+def adapt_over_tilt(session: Session, strip: Strip, cut_at: float) -> None:
+    """Choose by how much to tilt over so that faces cut at `cut_at` (rad) hardly lean any more.
+
+    What is left of their slope stays on the side on which it is seen: what overhangs is not, from
+    above.
+    """
+    lean = (strip.outer.value - strip.top.value) / (2 * session.step.lamella.depth)
+    wanted = cut_at + math.atan(lean) - SHOWN
+    session.over_tilt = session.decide("over-tilt", min(max(wanted, OVER[0]), OVER[1]))
+
+
 def slice_off(
-    session: Session, purpose: Purpose, settings: Thin | Polish, front: bool, thick: float
+    session: Session,
+    purpose: Purpose,
+    settings: Thin | Polish,
+    front: bool,
+    before: Strip,
+    thick: float,
 ) -> Strip:
-    """Take `thick` (m) off one face, tilted towards it; measure along both, and learn.
+    """Take `thick` (m) off one face of a lamella, tilted towards it; measure after it, and learn.
 
     Tilted, one face hides itself and the other shows all of its slope: thickness is measured at the
-    milling tilt only. The top's edges, by which the slice is placed, are seen at either.
+    milling tilt only. The hidden face is seen as the top's edge, by which the slice is placed.
     """
     step = session.step
-    before = measure(session)
-    inwards = session.decide("from the edge", before.middle.value - _other_edge(session, front))
-    tilt_to(session, front, settings.over_tilt)
+    tilt_to(session, front)
     sign, learned = (1 if front else -1), _learned(session, purpose, front)
     height, length = thick + OUTSIDE[purpose], step.lamella.kept + 2 * BEYOND
     charge = open_charge(session, settings, length, height, step.lamella.depth)
@@ -111,11 +135,14 @@ def slice_off(
         return (slice_of(session, front, face, height, length, part, parts),)
 
     def place(session: Session, picture: BeamPicture) -> None:
-        session.places.v = session.decide("lamella at", _other_edge(session, front) + inwards)
+        along = _end_in(session, picture)
+        u = along.value - released_end(step) if along.known else session.places.u
+        v = _other_edge(session, front) + sign * before.top.value / 2
+        session.places.u, session.places.v = session.decide("lamella at", (u, v))
 
     aside = -sign * (learned + thick / 2)  # the middle of what is left, as the slice lands
     mill(session, purpose, settings, charge, pattern, joint_view(session), place, aside)
-    tilt_to(session, None, 0.0)
+    tilt_to(session, None)
     after = measure(session)
     session.misplaced[purpose, front] = session.decide(
         "misplaced", learned + _lesson(before.at_interface.value, thick, after.at_interface.value)
@@ -124,12 +151,13 @@ def slice_off(
 
 
 def _other_edge(session: Session, front: bool) -> float:
-    """Return v of the edge of the face that a slice off the other one leaves as it is (m)."""
+    """Return v of the top's edge at the face that a slice off the other one leaves as it is (m)."""
     kept = session.step.lamella.kept
     upper, lower = session.known(
         "the lamella's edges",
-        lambda n: outer_edges(look_at_strip(session, n), kept=kept),
+        lambda n: outer_edges(look_at_strip(session, n), kept=kept, u=session.places.u),
         lambda both: both,
+        LOOKS,
     )
     return upper.value if front else lower.value
 
@@ -147,8 +175,8 @@ def _lesson(before: float, wanted: float, after: float) -> float:
 def _learned(session: Session, purpose: Purpose, front: bool) -> float:
     """Return how much too far out a slice on this face ends, as far as it is known.
 
-    Two things add up: what the tilt makes of the top's edges, on both faces alike, known from any
-    current; and where this current lands, as much outwards on one face as inwards on the other.
+    Two things add up: what taper and tilt make of it, on both faces alike, known from any current;
+    and where this current lands, as much outwards on one face as inwards on the other.
     """
     known = session.misplaced
     if (purpose, front) in known:
@@ -180,15 +208,18 @@ def centre(session: Session) -> None:
 
 def _right_end(session: Session) -> float:
     """Return u of the lamella's free end (m)."""
-    at, view = session.places, joint_view(session)
-    end = at.u + released_end(session.step)
     return session.known(
         "the lamella's free end",
-        lambda n: falling_edge(
-            session.ion(view, n), u=end, v=at.v, reach=END_REACH, width=at.half, along="u"
-        ),
+        lambda n: _end_in(session, session.ion(joint_view(session), n)),
         lambda edge: (edge,),
     ).value
+
+
+def _end_in(session: Session, picture: BeamPicture) -> Measured:
+    """Return u of the lamella's free end, which is not thinned, in an image of all of it (m)."""
+    at, step = session.places, session.step
+    end, wide = at.u + released_end(step), step.lamella.thickness / 2
+    return falling_edge(picture, u=end, v=at.v, reach=END_REACH, width=wide, along="u")
 
 
 def thin(session: Session) -> None:
@@ -196,15 +227,18 @@ def thin(session: Session) -> None:
     settings = session.step.thin
     centre(session)
     strip, front = measure(session), True
+    session.over_tilt = settings.over_tilt
     for number, wanted in enumerate(settings.to):
         for turn in range(2 * settings.tries):
             left = strip.at_interface.value - wanted
             if session.decide("thin enough", left <= THIN_ENOUGH * wanted):
                 break
             off = left / 2 if turn == 0 else left
-            strip = slice_off(session, "thin", settings, front, max(off, LEAST))
+            strip = slice_off(session, "thin", settings, front, strip, max(off, LEAST))
             front = not front
             stop_if_too_thin(session, strip.at_interface)
+            if turn:
+                adapt_over_tilt(session, strip, session.over_tilt)
         session.run.progress(number + 1, len(settings.to), "thinning")
 
 
@@ -212,9 +246,11 @@ def polish(session: Session) -> None:
     """Take slices off until the thickness is surely below what is asked."""
     step = session.step
     settings, target = step.polish, step.target
+    session.over_tilt = session.over_tilt or settings.over_tilt
     front = True
     strip = measure(session)
     for _ in range(settings.tries):
+        strip = surer(session, strip)
         keep(session, strip.at_interface)
         stop_if_too_thin(session, strip.at_interface)
         if session.decide("thin enough", is_reached(session, strip.at_interface)):
@@ -222,13 +258,26 @@ def polish(session: Session) -> None:
             return
         left = strip.at_interface.value - target.thickness
         off = session.decide("slice", max(min(settings.slice, left * AT_ONCE), LEAST))
-        strip = slice_off(session, "polish", settings, front, off)
+        strip = slice_off(session, "polish", settings, front, strip, off)
         front = not front
     keep(session, strip.at_interface)
     session.ask(
         f"after {settings.tries} slices the lamella is {strip.at_interface.value * 1e9:.0f} nm "
         f"thick (standard error {strip.at_interface.sigma * 1e9:.0f} nm)"
     )
+
+
+def surer(session: Session, strip: Strip) -> Strip:
+    """Measure again with more frames where one more slice hangs on how sure the thickness is."""
+    target = session.step.target
+    for times in MORE:
+        thick = strip.at_interface
+        low, high = (thick.value + sign * target.sigmas * thick.sigma for sign in (-1, 1))
+        near = target.at_least <= thick.value <= target.at_most
+        if not session.decide("unsure", near and (high > target.at_most or low < target.at_least)):
+            break
+        strip = measure(session, times)
+    return strip
 
 
 def is_reached(session: Session, thick: Measured) -> bool:

@@ -1,9 +1,9 @@
 """Where in etch time a line begins to rise, where its rise ends, and where it falls.
 
 The areas of the cycles are normal with their standard errors and a relative error of the model.
-The onset is where the expected area begins to rise above absence: the foot of a ramp, straight or
-parabolic, as mixing and roughness round it; only the cycles around the foot speak. The plateau is
-the knee of a ramp over all cycles. Both are posteriors on a grid, before the data even in time.
+The onset is where the expected area begins to rise above absence: the foot of a straight ramp, or,
+as mixing and roughness round it, of a parabola; only the cycles around the foot speak. The plateau
+is the knee of a ramp over all cycles. Both are posteriors on a grid, before the data even in time.
 """
 
 from __future__ import annotations
@@ -22,6 +22,11 @@ MODEL_ERROR = 0.1
 """Relative error of a ramp's expectation; ours."""
 FOOT = 12.0
 """Standard errors of an area beyond which a cycle is no longer about the foot; ours."""
+LEVEL = 0.96
+"""Of the largest area, and above: before a fall; ours."""
+REST = 3.0
+"""Standard errors of an area that may be left where the line is absent; ours."""
+NO_REST = 1e-9
 ONSETS, KNEES = 240, 60
 
 
@@ -50,32 +55,47 @@ class Areas:
 
 
 def onset(areas: Areas, confidence: float) -> Place:
-    """Return where the line begins to rise; it does, somewhere in these cycles."""
+    """Return where the line begins to rise; it does, somewhere in these cycles.
+
+    The place is where a straight foot begins; that it may be rounded makes the interval reach back.
+    """
     strong = np.flatnonzero(areas.area > FOOT * areas.error)
     last = int(strong[0]) + 1 if strong.size else len(areas.area)
     foot = areas.until(max(last, 2))
-    before = foot.times[1] - foot.times[0]
+    before = float(foot.times[1] - foot.times[0])
     begins = np.linspace(foot.times[0] - before, foot.times[-1], ONSETS, endpoint=False)
-    weight = np.zeros(ONSETS)
     variance = foot.error**2 + (MODEL_ERROR * np.maximum(foot.area, 0.0)) ** 2
-    logs = np.array([_risen(foot, begins, power, variance) for power in POWERS])
-    weight = np.exp(logs - logs.max()).sum(axis=0)
-    return _place(begins, weight, confidence)
+    rest = REST * float(np.median(foot.error))
+    logs = np.array([_risen(foot, begins, power, variance, rest) for power in POWERS])
+    weights = np.exp(logs - logs.max())
+    straight = _place(begins, np.exp(logs[0] - logs[0].max()), confidence)
+    either = _place(begins, weights.sum(axis=0), confidence)
+    low, high = min(straight.low, either.low), max(straight.high, either.high)
+    first = float(areas.times[0])  # what began before is told as the first cycle's
+    return Place(max(straight.value, first), max(low, first), max(high, first + before / 2))
 
 
-def _risen(areas: Areas, begins: Floats, power: float, variance: Floats) -> Floats:
+def _risen(areas: Areas, begins: Floats, power: float, variance: Floats, rest: float) -> Floats:
     """Return the log likelihood of ramps that begin at `begins`, the slope profiled."""
     shapes = np.maximum(areas.times - begins[:, None], 0.0) ** power
-    return _profiled(shapes, areas, variance)
+    return _profiled(shapes, areas, variance, rest)
 
 
-def _profiled(shapes: Floats, areas: Areas, variance: Floats) -> Floats:
-    """Return the log likelihood of shapes (rows, cycles), their height, not negative, profiled."""
-    own = np.maximum((shapes**2 / variance).sum(axis=1), 1e-300)
-    with_data = (shapes * areas.area / variance).sum(axis=1)
-    height = np.maximum(with_data / own, 0.0)
-    misfit = ((areas.area - height[:, None] * shapes) ** 2 / variance).sum(axis=1)
-    return np.asarray(-0.5 * misfit)
+def _profiled(shapes: Floats, areas: Areas, variance: Floats, rest: float = NO_REST) -> Floats:
+    """Return the log likelihood of shapes (rows, cycles), their height, not negative, profiled.
+
+    They stand on a rest of this standard deviation about 0, profiled too: what a background that is
+    not quite right leaves in each cycle is no line.
+    """
+    data = areas.area / variance
+    weight = (1 / variance).sum() + rest**-2
+    ones, with_data = (shapes / variance).sum(axis=1), shapes @ data
+    own = (shapes**2 / variance).sum(axis=1)
+    height = (weight * with_data - ones * data.sum()) / np.maximum(weight * own - ones**2, 1e-300)
+    height = np.maximum(height, 0.0)
+    level = (data.sum() - height * ones) / weight
+    misfit = areas.area - level[:, None] - height[:, None] * shapes
+    return np.asarray(-0.5 * ((misfit**2 / variance).sum(axis=1) + (level / rest) ** 2))
 
 
 @dataclass(frozen=True)
@@ -136,16 +156,32 @@ def crossing(areas: Areas, level: float, confidence: float) -> Place:
 
 
 def fall_begins(areas: Areas, confidence: float) -> Place:
-    """Return where the fall that has led to the newest area began: a level, then a slope."""
-    top = int(np.argmax(areas.area))
-    first = max(top - 6, 0)
-    part = Areas(areas.times[first:], areas.area[first:], areas.error[first:])
-    high = float(part.area[: top - first + 1].mean())
-    lost = Areas(part.times, high - part.area, np.hypot(part.error, MODEL_ERROR / 5 * part.area))
+    """Return where the fall that has led to the newest area began: a level, then a slope.
+
+    The slope is that of the fall's first half.
+    """
+    high = np.flatnonzero(areas.area >= LEVEL * areas.area.max())
+    first, last = int(high[0]), int(high[-1])
+    level = float(areas.area[first : last + 1].mean())
+    times, area = areas.times[first:], areas.area[first:]
+    lost = level - area
+    half = np.flatnonzero(lost > lost.max() / 2)
+    used = slice(0, max(int(half[0]) + 1, last - first + 2))
+    error = np.hypot(areas.error[first:], (1 - LEVEL) / 2 * area)[used]
+    part = Areas(times[used], lost[used], error)
     begins = np.linspace(part.times[0], part.times[-1], ONSETS, endpoint=False)
-    middle = lost.until(max(int(np.argmax(lost.area > 0.5 * lost.area.max())) + 1, 2))
-    logs = _risen(middle, begins, 1.0, middle.error**2)
+    logs = _risen(part, begins, 1.0, error**2, NO_REST)
     return _place(begins, np.exp(logs - logs.max()), confidence)
+
+
+def moved(times: Floats, positions: Floats, by: float) -> Place:
+    """Return when positions moved by `by` to the newest: half way, and between a tenth and nine."""
+    share = 1 - (positions[-1] - positions) / by
+    started = np.flatnonzero(share < 0.1)
+    start = int(started[-1]) if started.size else 0
+    arrived = start + int(np.argmax(share[start:] >= 0.9))
+    half = float(np.interp(0.5, share[start : arrived + 1], times[start : arrived + 1]))
+    return Place(half, float(times[start]), float(times[arrived]))
 
 
 def _place(grid: Floats, weight: Floats, confidence: float) -> Place:

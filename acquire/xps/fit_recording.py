@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from drivers.errors import InputError
 from drivers.xps_recording import RecordedRegion, XpsRecording
 from protocols.protocol import AnyStep
-from protocols.xps import SURVEY, DepthProfile, Region, ShorterEtch, SurveyRegion, WatchedRegion
+from protocols.xps import SURVEY, DepthProfile, Region, ShorterEtch, WatchedRegion
 
 WITHOUT_END = 1e12
 """Seconds; the budget of what costs the specimen nothing."""
@@ -42,7 +42,7 @@ def _fitted(
     ]
     changed = {
         "photon_energy": recording.photon_energy,
-        "survey": _survey(step.survey, recording, cycles),
+        "survey": _survey(step, recording, cycles),
         "regions": [_as_recorded(*pair) for pair in zip(step.regions, wanted, strict=True)],
         "etch": {**step.etch.model_dump(), "duration": max(etches, default=step.etch.duration)},
         "max_cycles": cycles,
@@ -58,17 +58,27 @@ def _fitted(
         raise InputError(f"the protocol does not fit {recording.path.name}: {said}") from None
 
 
-def _survey(
-    asked: SurveyRegion | None, recording: XpsRecording, cycles: int
-) -> dict[str, Any] | None:
-    """Return the recorded survey as it was taken; None unless it is there whenever it may be due.
+def _survey(step: DepthProfile, recording: XpsRecording, cycles: int) -> dict[str, Any] | None:
+    """Return the survey as it was taken; None unless it is there whenever it is due.
 
-    A profile may end at any cycle, and has a survey in its last one.
+    It is due at the first cycle and the last one, which is any if the protocol may end earlier.
     """
-    found = recording.region(SURVEY)
-    if asked is None or found is None or not set(range(cycles)) <= set(found.counts):
+    asked, found = step.survey, recording.region(SURVEY)
+    if asked is None or found is None:
         return None
-    return _as_recorded(asked, found)
+    if set(range(cycles)) <= set(found.counts):
+        return {**_as_recorded(asked, found), "every": 1}
+    if {0, cycles - 1} <= set(found.counts) and not _may_end(step):
+        return {**_as_recorded(asked, found), "every": None}
+    return None
+
+
+def _may_end(step: DepthProfile) -> bool:
+    """Return whether the protocol may end the profile before its last cycle."""
+    policies = [getattr(watched, name) for watched in step.watch for name in POLICIES]
+    return step.stop is not None or any(
+        policy != "note" and not isinstance(policy, ShorterEtch) for policy in policies
+    )
 
 
 def _found(asked: Region, recording: XpsRecording) -> RecordedRegion:

@@ -17,6 +17,8 @@ from protocols.xps import DepthProfile, WatchedRegion
 Floats = npt.NDArray[np.float64]
 
 PLACES_PER_WIDTH = 8
+BESIDE = 2.0
+"""eV outside the windows that a peak of the same line may lie: a state without a name; ours."""
 
 
 def windows_of(step: DepthProfile, watched: WatchedRegion) -> tuple[tuple[float, float], ...]:
@@ -54,15 +56,18 @@ class LineCycle:
 
     @property
     def mine(self) -> tuple[Peak, ...]:
-        """The peaks that are the line's: between the ends of its windows; strongest first."""
-        low, high = self.windows[0][0], self.windows[-1][1]
-        return tuple(p for p in self.fit.peaks if low <= p.position - self.charge.rough <= high)
+        """The peaks of a line that is there, states beside its windows too; strongest first."""
+        return self._between(BESIDE)
 
     @property
     def others(self) -> tuple[Peak, ...]:
-        """Peaks in the region that are not the line's."""
-        mine = self.mine
+        """The peaks outside the windows, beside which the line is tested for."""
+        mine = self._between(0.0)
         return tuple(peak for peak in self.fit.peaks if peak not in mine)
+
+    def _between(self, beside: float) -> tuple[Peak, ...]:
+        low, high = self.windows[0][0] - beside, self.windows[-1][1] + beside
+        return tuple(p for p in self.fit.peaks if low <= p.position - self.charge.rough <= high)
 
     def roots(self, places: Floats) -> Roots:
         """Return what the spectrum says of a peak at places (eV, corrected); Poisson's errors."""

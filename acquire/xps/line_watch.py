@@ -8,24 +8,41 @@ below the declared part. After that it may come again, where it rises above what
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 from scipy.stats import norm
 
 from acquire.flags import Flag
-from acquire.xps.boundary import Areas, Place, crossing, fall_begins, onset, plateau
+from acquire.xps.boundary import Areas, Place, crossing, fall_begins, moved, onset, plateau
 from acquire.xps.energy import Energy, energy_of
 from acquire.xps.evidence import DOUBTFUL, Evidence, Verdict
 from acquire.xps.line_cycle import LineCycle, places_of, windows_of
 from acquire.xps.readings import LineReading
+from acquire.xps.region_fit import Peak
 from protocols.xps import DepthProfile, WatchedRegion
 
 ENDED = 0.975
 """Probability that a rise has ended for its plateau to be told."""
 LEAST_CYCLES = 3
 """Cycles with the line before its plateau is looked for."""
-SHIFTED, SURELY = 0.5, 5.0
+SHIFTED, SURELY = 0.7, 5.0
 """eV, and standard errors, that a line moves by for it to be told; ours."""
+AT_REST = 1 / 3
+"""Of a shift: in a cycle that moves less than that it has come to rest; ours."""
+APART = 0.8
+"""eV, corrected: peaks farther apart are different states."""
+
+
+class Position(NamedTuple):
+    """Where a line's strongest peak was."""
+
+    time: float
+    """s of etching."""
+    measured: float
+    """eV."""
+    place: float
+    """eV, corrected roughly."""
 
 
 class LineWatch:
@@ -48,14 +65,13 @@ class LineWatch:
         """Where it appeared, s of etching; None if it was there at first, or is not there."""
         self.first_begin: Place | None = None
         """The same of its first onset."""
-        self._first_place = 0.0
         self.since = 0
         """Index among `cycles` from which its areas belong to its present life."""
         self._rest = 0.0
         """Counts a sweep from which it rises in a life that is not its first."""
         self._known_areas: dict[tuple[int, float], tuple[float, float]] = {}
         self._told: set[str] = set()
-        self._first_position: float | None = None
+        self._positions: list[Position] = []
         self._limit = float(norm.ppf(step.confidence))
 
     def update(self, one: LineCycle) -> list[Flag]:
@@ -179,18 +195,17 @@ class LineWatch:
         """Return the flags that the line has fallen, or is gone, or is back."""
         per_sweep = np.array([r.area / c.sweeps for r, c in self._life()])
         largest = float(per_sweep.max())
-        first = float(per_sweep[0]) if self.begin is None else largest
         upper = (reading.area + self._limit * reading.sigma) / one.sweeps
         raised = []
         for kind, level in (
-            ("falls", first * self.watched.falls_below),
+            ("falls", largest * self.watched.falls_below),
             ("gone", largest * self.watched.gone_below),
         ):
             if kind not in self._told and upper < level:
                 self._told.add(kind)
                 raised.append(self._fallen(kind, one, level, upper))
         lower = (reading.area - self._limit * reading.sigma) / one.sweeps
-        if "gone" in self._told and lower > largest * self.watched.falls_below:
+        if "gone" in self._told and not raised and lower > largest * self.watched.falls_below:
             raised.append(self._back(one))
         return raised
 
@@ -224,28 +239,32 @@ class LineWatch:
         return self._flag("onset", one, self.begin, verdict, note="again: it was gone before")
 
     def _moved(self, one: LineCycle) -> list[Flag]:
-        """Return the flag that the line's peak has moved as measured, once in a life."""
-        if not one.mine or "shift" in self._told or not self.strong(one):
+        """Return the flag that the line's peak has moved as measured, once it has come to rest."""
+        if not one.mine or not self.strong(one):
             return []
         peak = one.mine[0]
-        if self._first_position is None:
-            self._first_position = peak.position
-            self._first_place = peak.position - one.charge.rough
+        before = [p for p in self._positions if abs(p.place - self.place_of(peak, one)) < APART]
+        self._positions.append(Position(one.etch_time, peak.position, self.place_of(peak, one)))
+        if not before:
             return []
-        by = peak.position - self._first_position
-        same = abs(peak.position - one.charge.rough - self._first_place) < self.watched.width / 2
-        if not same or abs(by) < max(SHIFTED, SURELY * peak.position_error):
+        farthest = max(before, key=lambda p: abs(peak.position - p.measured))
+        by = peak.position - farthest.measured
+        least = max(SHIFTED, SURELY * peak.position_error)
+        if abs(by) < least or abs(peak.position - before[-1].measured) > AT_REST * abs(by):
             return []
-        self._told.add("shift")
+        path = [*before[before.index(farthest) :], self._positions[-1]]
+        times, measured = np.array([(p.time, p.measured) for p in path], np.float64).T
+        self._positions = self._positions[-1:]
+        note = f"by {by:+.2f} eV as measured"
         reference = one.charge.of(self.watched.line)
-        alike = (
-            ""
-            if reference is None
-            else f"; {reference.line}, the reference, is at {reference.shift:+.2f} eV"
-        )
-        note = f"by {by:+.2f} eV as measured since it was first seen{alike}"
-        place = Place(one.etch_time, self.cycles[-2].etch_time, one.etch_time)
-        return [self._flag("shift", one, place, None, note=note)]
+        if reference is not None:
+            note += f"; {reference.line}, the reference, is at {reference.shift:+.2f} eV"
+        return [self._flag("shift", one, moved(times, measured, by), None, note=note)]
+
+    @staticmethod
+    def place_of(peak: Peak, one: LineCycle) -> float:
+        """Return where a peak is, eV, corrected roughly."""
+        return peak.position - one.charge.rough
 
     def strong(self, one: LineCycle) -> bool:
         """Return True if a cycle's strongest peak is strong enough for an energy."""

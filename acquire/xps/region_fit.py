@@ -32,13 +32,18 @@ CURVED = 0.05
 """As `background.CURVED`, beside lines that stand out; ours."""
 FREE_WIDTH = 25.0
 """Standard errors of the strongest line from which on the width is fitted too; ours."""
-WIDER = 1.8
-"""By what factor the width may differ from the given one."""
-REACH = 1.0
+NARROWER, WIDER = 1 / 1.8, 1.3
+"""Of the given width, what it may be; what is wider is more than one line."""
+FIRST_WIDTHS = 0.65, 0.8, 0.95, 1.1, 1.25
+"""Of the given width, from which the best is fitted on."""
+STEP_OF_AREA = 0.02
+"""Per eV: height of the step under lines in parts of their area, as a standard deviation before
+the data. Inelastic scattering gives about 0.01 (Tougaard's universal cross section); ours."""
+REACH = 0.4
 """eV from where a line was first put that its fitted place may lie."""
-APART = 0.6
-"""Widths between two lines, at least."""
-OVERDISPERSED = 1.6
+APART = 0.85
+"""Widths between two lines, at least: nearer ones trade their areas for nothing."""
+OVERDISPERSED = 2.0
 """Variance per mean from which on counts are not counts: rates, or scaled; below it is chance."""
 
 
@@ -91,11 +96,13 @@ class RegionFit:
 def scatter_of(counts: Floats) -> float:
     """Return the variance per mean of neighbouring channels, 1 where that may be Poisson's.
 
-    From second differences, which smooth spectra do not have; the median, which edges do not move.
+    From second differences, which smooth spectra do not have, beside the lines; the median, which
+    edges do not move.
     """
     second = counts[2:] - 2 * counts[1:-1] + counts[:-2]
     mean = np.maximum(uniform_filter1d(counts, 7), 1.0)[1:-1]
-    ratio = float(np.median(second**2 / (6 * mean)) / 0.4549)
+    beside = mean <= np.median(mean)
+    ratio = float(np.median((second**2 / (6 * mean))[beside]) / 0.4549)
     return ratio if ratio > OVERDISPERSED else 1.0
 
 
@@ -112,14 +119,15 @@ def fit_region(
     places: Floats = np.empty(0)
     found, wide = solver.solve(places, width), width
     while len(places) < MOST_LINES:
-        place = solver.next_place(found, grid, shapes, places, APART * wide)
+        place = solver.next_place(found, grid, shapes, places, APART * width)
         if place is None:
             break
         trial, factor = solver.refine(np.append(places, place), width, wide)
         then = solver.solve(trial, factor)
         errors = np.sqrt(np.diag(then.covariance)[-len(trial) :])
         areas = then.theta[-len(trial) :]
-        if (areas < np.maximum(STANDS_OUT * errors, LEAST_SHARE * areas.max())).any():
+        weak = areas < np.maximum(STANDS_OUT * errors, LEAST_SHARE * areas.max())
+        if weak.any() or (np.diff(np.sort(trial)) < 0.7 * APART * width).any():
             break
         places, wide, found = trial, factor, then
     return solver.result(places, wide, found, scatter)
@@ -144,6 +152,9 @@ class _Solver:
         self.base = straight_and_curved(energies)
         level_of = np.array([max(float(np.quantile(counts, 0.2)), 1.0)])
         self.held = stiffness(level_of, 3, CURVED)[0]
+        above = max(float((counts - level_of).sum()), 1.0)
+        step = abs(float(energies[0] - energies[1]))
+        self.held_step = 1 / (STEP_OF_AREA * step * above) ** 2
 
     def shapes(self, places: Floats, width: float) -> Floats:
         return peak_shapes(self.energies, places, width, self.level)
@@ -155,7 +166,7 @@ class _Solver:
             shapes = self.shapes(places, width)
             step = steps(shapes.mean(axis=0)[None])
             design = np.vstack([self.base, step, shapes])
-            held = np.concatenate([self.held, np.full(1 + len(places), 1e-12)])
+            held = np.concatenate([self.held, [self.held_step], np.full(len(places), 1e-12)])
         weighted = design * self.weights
         normal = weighted @ weighted.T + np.diag(held)
         covariance = np.asarray(np.linalg.inv(normal), np.float64)
@@ -182,11 +193,16 @@ class _Solver:
         rough = self.solve(places, width)
         sure = float((rough.theta / np.sqrt(np.diag(rough.covariance)))[-len(places) :].max())
         free = sure > FREE_WIDTH
+        if free:
+            width = min(
+                (factor * given for factor in FIRST_WIDTHS),
+                key=lambda wide: float((self.solve(places, wide).residual ** 2).sum()),
+            )
         start = np.append(places, [math.log(width / given)] if free else [])
-        widest = math.log(WIDER)
+        bounds = math.log(NARROWER), math.log(WIDER)
 
         def wide_of(x: Floats) -> float:
-            return given * math.exp(float(np.clip(x[-1], -widest, widest))) if free else width
+            return given * math.exp(float(np.clip(x[-1], *bounds))) if free else width
 
         def residual(x: Floats) -> Floats:
             near = np.clip(x[: len(places)], places - REACH, places + REACH)

@@ -10,12 +10,15 @@ from drivers.clock import Clock
 from drivers.errors import InstrumentFaultError, LimitError, ReadbackError
 from drivers.prodigy.codec import number, word, words
 from drivers.prodigy.grammar import NUMBER, Bare, GrammarError, Value, Values, bare
-from drivers.prodigy.refusals import UNKNOWN_COMMAND, RefusalError
+from drivers.prodigy.refusals import ITEM_FAILED, UNKNOWN_COMMAND, RefusalError
 from drivers.prodigy.session import Session
 from drivers.prodigy.settings import UNITS, LiveParameter, Switched
+from protocols.errors import InputError
 
 SAME = 1e-6
 """Relative difference of a value that was set and read back: what writing it may round."""
+ITEM_ENDS = 2.0
+"""Seconds within which an item that did its work has ended; ours."""
 READS = 3
 """How often a value that rests is read, for two that agree."""
 
@@ -42,9 +45,10 @@ class Item(Protocol):
 class Devices:
     """Live values and the Devices item."""
 
-    def __init__(self, session: Session, safe_time: float) -> None:
+    def __init__(self, session: Session, clock: Clock, safe_time: float) -> None:
         """`safe_time`: wall seconds that SetSafeState may take."""
         self._session = session
+        self._clock = clock
         self._safe_time = safe_time
         self._units: set[LiveParameter] = set()
 
@@ -54,6 +58,7 @@ class Devices:
         Raises:
             InstrumentFaultError: the device is not online: Prodigy then gives an old value.
             ReadbackError: it is in another unit than the settings say.
+            InputError: this Prodigy has no live values.
         """
         self._check_unit(parameter)
         where = {"Device": parameter.device, "Parameter": parameter.parameter}
@@ -85,7 +90,12 @@ class Devices:
         if parameter in self._units:
             return
         where = {"Device": parameter.device, "Parameter": parameter.parameter}
-        said = self._session.ask("GetLiveParameterInfo", where, lambda v: word(v, "Unit"))
+        try:
+            said = self._session.ask("GetLiveParameterInfo", where, lambda v: word(v, "Unit"))
+        except RefusalError as error:
+            if error.code == UNKNOWN_COMMAND:
+                raise InputError(NO_LIVE) from None
+            raise
         _same_unit(f"{parameter.device}: {parameter.parameter}", said, parameter.unit)
         self._units.add(parameter)
 
@@ -109,20 +119,28 @@ class Devices:
         arguments: dict[str, Value] = {"Template": item.template}
         if item.template_group is not None:
             arguments["TemplateGroup"] = item.template_group
-        try:
-            commands = self._session.ask(
-                "CreateDirectDeviceCommand", arguments, lambda v: words(v, "DeviceCommands")
-            )
-        except RefusalError as error:
-            if error.code == UNKNOWN_COMMAND:
-                raise LimitError(NO_DIRECT) from None
-            raise
+        commands = self._created(arguments)
         if set(commands) != {item.command}:
             raise LimitError(
                 f"prodigy: the template {item.template!r} holds {', '.join(commands) or 'nothing'}"
                 f"; running it runs all of that: save one in Prodigy that holds {item.command!r} "
                 f"alone, or correct the names in the lab file"
             )
+
+    def _created(self, arguments: Mapping[str, Value]) -> tuple[str, ...]:
+        """Load a Devices item; one whose device has just come on may still be ending."""
+        until = self._clock.now() + ITEM_ENDS
+        while True:
+            try:
+                return self._session.ask(
+                    "CreateDirectDeviceCommand", arguments, lambda v: words(v, "DeviceCommands")
+                )
+            except RefusalError as error:
+                if error.code == UNKNOWN_COMMAND:
+                    raise LimitError(NO_DIRECT) from None
+                if error.code != ITEM_FAILED or self._clock.now() > until:
+                    raise
+            self._clock.sleep(0.2)
 
     def check_unit(self, item: Item, name: str, unit: str) -> None:
         """Compare the unit in which the settings have a parameter with Prodigy's.
@@ -174,7 +192,7 @@ class Devices:
             raise
         return True
 
-    def switch(self, item: Switched, on: bool, clock: Clock) -> Generator[None, None, bool]:
+    def switch(self, item: Switched, on: bool) -> Generator[None, None, bool]:
         """Switch a device on or off, wait until it is, and return what it shows.
 
         Raises:
@@ -182,6 +200,7 @@ class Devices:
         """
         self.prepare(item, item.on if on else item.off)
         self.execute(safe_after=False)
+        clock = self._clock
         until = clock.now() + item.ready_after
         while clock.now() < until:
             if item.live is not None and self.shows(item) == on:
@@ -201,6 +220,11 @@ class Devices:
         return self.live(item.live) / UNITS[item.live.unit] > item.on_above
 
 
+NO_LIVE = (
+    "prodigy: this Prodigy has no live values, which came with protocol 1.22. Write gauge: null "
+    "with pressure_by_hand, detector: null, and emission: null under gun; name no live under "
+    "source and flood_gun"
+)
 NO_DIRECT = (
     "prodigy: this Prodigy has no direct device commands, which came with protocol 1.18; nothing "
     "was done. Update Prodigy, or run the gun by hand with the driver watch-folder"

@@ -73,10 +73,12 @@ class Gun:
             ("energy", etch.energy, limits.ion_energy_max, "eV"),
             ("current", etch.current, limits.ion_current_max, "A"),
             ("duration", etch.duration, limits.etch_max, "s"),
+            ("raster_width", etch.raster_width, gun.raster_max, "m"),
+            ("raster_height", etch.raster_height, gun.raster_max, "m"),
         ):
             if value > limit:
                 raise LimitError(
-                    f"prodigy: etch {what} {value:g} {unit} is above the lab's limit of {limit:g} "
+                    f"prodigy: etch {what} {value:g} {unit} is above the limit of {limit:g} "
                     f"{unit}; lower it, or change the limit in the lab file"
                 )
         if gun.current is not None:

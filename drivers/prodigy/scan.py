@@ -3,7 +3,9 @@
 A digit that the line changed, lost or doubled passes any grammar. Reading is not destructive, so
 all data are read twice and compared, and a third time where the two differ; when the scan is over
 the whole of it is read so again, and that is the result. What may still pass is the same wrong
-digit twice in the same place: about (bytes changed per byte)² x digits / 9.
+digit in the same place of two readings. Measured (tests/campaigns/prodigy_faults.py, 61 channels,
+about 190 digits): with one digit changed in every single reply 0.2 % of the readings pass wrong,
+3/(9 x digits); with one in every tenth reply none of 20 000. Read once, all and a tenth would.
 """
 
 from __future__ import annotations
@@ -28,6 +30,8 @@ from protocols.xps import Region
 
 Counts = npt.NDArray[np.float64]
 STATES = ("idle", "validated", "running", "paused", "finished", "aborted", "error")
+POINTS = ("NumberOfAcquiredPoints", "NumberOfAcquirePoints")
+"""Headway, as the wire and as the older document spell it."""
 SAFE_STATE_SINCE = (1, 9)
 """Protocol version with SetSafeState: before, the detector's voltage is never left up, though Start
 could since 1.7."""
@@ -350,9 +354,9 @@ def _progress(values: Values) -> Progress:
     state = word(values, key)
     if state not in STATES:
         raise GrammarError(f"{key} is {state!r}")
-    points = values.get("NumberOfAcquiredPoints") and whole(values, "NumberOfAcquiredPoints")
+    points = next((whole(values, key) for key in POINTS if key in values), 0)
     told = [word(values, key) for key in ("Message", "Details") if key in values]
-    return Progress(state, int(points or 0), ": ".join(filter(None, told)))
+    return Progress(state, points, ": ".join(filter(None, told)))
 
 
 def _check_kinds(asked: dict[str, float | int | str], values: Values) -> Values:

@@ -101,6 +101,8 @@ class GunSettings(Written):
     ask for another are refused. Needed where `current` is None."""
     raster_width: DeviceParameter = DeviceParameter(name="Raster Width", unit="mm")
     raster_height: DeviceParameter = DeviceParameter(name="Raster Height", unit="mm")
+    raster_max: Metres = 10e-3
+    """Widest raster, either way; ours, to verify."""
     duration: DeviceParameter | None = DeviceParameter(name="Time", unit="s")
     """After which the gun ends by itself; None for one that goes on until it is stopped."""
     before: DeviceParameter | None = None
@@ -173,6 +175,9 @@ class ProdigySettings(Written):
     every etch, and the source comes on again after it."""
     detector_safe_below: float = 100.0
     """Volts; ours, to verify."""
+    detector_ramp: Annotated[Seconds, Field(ge=0)] = 60.0
+    """Within which it comes down by itself after a scan; only then is SetSafeState called. Ours, to
+    verify."""
     reply_time: Annotated[Seconds, Field(gt=0)] = 10.0
     """Within which a reply must come; normally it does within 1 s. Source: Remote In; 10 s is
     what the EPICS driver waits."""

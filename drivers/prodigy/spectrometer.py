@@ -16,10 +16,10 @@ import numpy as np
 from drivers.clock import Clock, ScaledClock
 from drivers.errors import DriverError, LimitError, LinkError, ReadbackError
 from drivers.lab import DriverSpec, Identity, OpenRequest
-from drivers.prodigy.codec import word, words
+from drivers.prodigy.codec import word
 from drivers.prodigy.devices import Devices
 from drivers.prodigy.gun import Gun
-from drivers.prodigy.refusals import RefusalError
+from drivers.prodigy.reach import check_modes, check_region
 from drivers.prodigy.scan import Scanner
 from drivers.prodigy.session import Session
 from drivers.prodigy.settings import ProdigySettings, Switched
@@ -37,10 +37,8 @@ from drivers.xps import (
 from protocols.errors import InputError, LiftlineError
 from protocols.xps import Etch, Region
 
-NAME_SINCE, ENUMERATIONS_SINCE = (1, 5), (1, 8)
-"""Protocol versions with GetAnalyzerVisibleName and GetSpectrumParameterInfo."""
-SMALLEST_KINETIC = 10.0
-"""eV; below it an analyser's transmission means nothing. Ours, to verify."""
+NAME_SINCE = (1, 5)
+"""Protocol version with GetAnalyzerVisibleName."""
 
 
 class ProdigyXps(Xps):
@@ -62,7 +60,7 @@ class ProdigyXps(Xps):
         self._settings = settings
         self._session = Session(connect, settings.reply_time)
         self._clock = clock
-        self._devices = Devices(self._session, settings.safe_time)
+        self._devices = Devices(self._session, clock, settings.safe_time)
         self._scanner = Scanner(self._session, settings, clock)
         self._gun: Gun | None = None
         if settings.gun is not None:
@@ -78,7 +76,7 @@ class ProdigyXps(Xps):
         try:
             self._reach()
             self._model = self._visible_name()
-            self._check_modes()
+            check_modes(self._session, self._settings)
         except BaseException:
             self._session.close()
             raise
@@ -178,8 +176,8 @@ class ProdigyXps(Xps):
         for step in steps:
             try:
                 step()
-            except LinkError:
-                raise  # Prodigy makes the devices safe by itself
+            except (LinkError, InputError):
+                raise  # Prodigy makes the devices safe by itself; or the lab file is wrong
             except LiftlineError as error:
                 problems.append(str(error))
         if problems:
@@ -248,7 +246,7 @@ class ProdigyXps(Xps):
     def _switch(self, name: str, device: Switched | None, on: bool) -> Generator[None, None, None]:
         self._reach()
         if device is not None:
-            self._on[name] = yield from self._devices.switch(device, on, self._clock)
+            self._on[name] = yield from self._devices.switch(device, on)
 
     def move_stage(self, x: float, y: float) -> Generator[None, None, None]:
         """Refuse: Prodigy's protocol has no manipulator.
@@ -262,7 +260,7 @@ class ProdigyXps(Xps):
 
     def acquire(self, region: Region, sweeps: int) -> Generator[SweepBlock, None, RegionSpectrum]:
         """Scan a region in constant pass energy, `sweeps` times; each sweep is read twice."""
-        self._check_region(region)
+        check_region(region, self._scanner.scan_of(region).start, self._settings)
         return self._acquire(region, sweeps)
 
     def _acquire(self, region: Region, sweeps: int) -> Generator[SweepBlock, None, RegionSpectrum]:
@@ -278,6 +276,7 @@ class ProdigyXps(Xps):
                 if number:
                     scanner.clear()
                 counts += yield from scanner.sweep(scan, number, last=number == sweeps - 1)
+            yield from self._ramped_down(region)
             done = True
         finally:
             self._leave(done)
@@ -285,8 +284,19 @@ class ProdigyXps(Xps):
             counts.astype(np.uint32), region.start, region.step, region.dwell, sweeps
         )
 
+    def _ramped_down(self, region: Region) -> Generator[SweepBlock, None, None]:
+        """Wait while Prodigy ramps the detector's voltage down, as it does after a scan."""
+        until = self._clock.now() + self._settings.detector_ramp
+        while self._settings.detector is not None and self._clock.now() < until:
+            if not self._detector_is_up():
+                return
+            yield SweepBlock(np.zeros(region.points, np.uint32), 0, 0, 0)
+            self._clock.sleep(self._settings.poll)
+
     def _leave(self, done: bool) -> None:
         """End what is scanned and bring the detector's voltage down, on every way out."""
+        if done and self._settings.detector is None and not self._scanner.detector_up:
+            return  # Prodigy has ramped it down; SetSafeState would take the source off too
         steps = [self._scanner.stop, self._detector_down]
         if done:
             for step in steps:
@@ -295,30 +305,6 @@ class ProdigyXps(Xps):
         for step in steps:  # another error is on its way, or Prodigy makes itself safe
             with suppress(DriverError):
                 step()
-
-    def _check_region(self, region: Region) -> None:
-        """Refuse what the analyser cannot scan.
-
-        Raises:
-            LimitError: what, and what it can.
-        """
-        s = self._settings
-        lowest = self._scanner.scan_of(region).start
-        reasons = []
-        if lowest < SMALLEST_KINETIC:
-            reasons.append(
-                f"start {region.start:g} eV leaves {lowest:g} eV of kinetic energy, below "
-                f"{SMALLEST_KINETIC:g} eV; lower start"
-            )
-        if region.step < s.smallest_step * (1 - 1e-9):
-            reasons.append(f"step {region.step:g} eV is finer than {s.smallest_step:g} eV")
-        if not s.dwell_min <= region.dwell <= s.dwell_max:
-            reasons.append(f"dwell {region.dwell:g} s is not in {s.dwell_min:g} .. {s.dwell_max:g}")
-        if s.pass_energies and region.pass_energy not in s.pass_energies:
-            listed = ", ".join(f"{energy:g}" for energy in s.pass_energies)
-            reasons.append(f"pass_energy {region.pass_energy:g} eV is none of {listed} eV")
-        if reasons:
-            raise LimitError(f"prodigy: {region.line}: {'; '.join(reasons)}")
 
     def etch(self, etch: Etch) -> Generator[EtchBlock, None, Etched]:
         """Etch; the source and the flood gun come on again if SetSafeState took them off."""
@@ -346,29 +332,6 @@ class ProdigyXps(Xps):
         return self._session.ask(
             "GetAnalyzerVisibleName", take=lambda v: word(v, "AnalyzerVisibleName")
         )
-
-    def _check_modes(self) -> None:
-        """Refuse a lens mode or scan range that Prodigy does not have.
-
-        Raises:
-            InputError: which it has.
-        """
-        if self._session.version < ENUMERATIONS_SINCE:
-            return
-        for name, setting in (("LensMode", "lens_mode"), ("ScanRange", "scan_range")):
-            try:
-                known = self._session.ask(
-                    "GetSpectrumParameterInfo",
-                    {"ParameterName": name},
-                    lambda v: words(v, "Values"),
-                )
-            except RefusalError:
-                continue  # it is checked when a region is validated
-            if getattr(self._settings, setting) not in known:
-                raise InputError(
-                    f"prodigy: {setting} {getattr(self._settings, setting)!r} is none of "
-                    f"{', '.join(known)}; write one of them under settings"
-                )
 
 
 def _open(request: OpenRequest) -> ProdigyXps:

@@ -41,10 +41,17 @@ class Arrivals:
         """In the order in which they were read, which is that of the cycles."""
         self._recording: XpsRecording | None = None
 
-    @property
-    def settling(self) -> bool:
-        """True while a file that is there has not settled."""
-        return any(not each.settled for each in self._seen.values())
+    def take(self) -> XpsRecording | None:
+        """Return all that is there whole now, settled or not: at the beginning of a session.
+
+        Raises:
+            LinkError: as `look`.
+        """
+        patience, self._settled = self._settled, 0.0
+        self.look()
+        there = self.look()
+        self._settled = patience
+        return there
 
     def look(self) -> XpsRecording | None:
         """Return all that has settled as one recording; None while there is nothing.

@@ -17,6 +17,7 @@ from typing import TypeVar
 
 import numpy as np
 
+from drivers.action import action, action_of
 from drivers.clock import Clock
 from drivers.errors import InputError, LimitError, LinkError, ReadbackError
 from drivers.lab import DriverSpec, Identity, OpenRequest
@@ -62,22 +63,11 @@ class WatchFolder(Xps):
         self._begun = self._trigger.cycle is not None
         self._cycle = self._trigger.cycle or 0
         self._given: set[tuple[int, str]] = set()
-        if not self._begun:
-            self._refuse_others()
-
-    def _refuse_others(self) -> None:
-        """Refuse a folder in which there is more than a first cycle before anything was asked for.
-
-        Raises:
-            InputError: there is.
-        """
-        probe = Arrivals(self._folder, self._settings.files, 0.0, self._clock.now)
-        probe.look()
-        there = probe.look()
-        if there is not None and there.cycles > 1:
+        there = self._arrivals.take()
+        if not self._begun and there is not None and there.cycles > 1:
             raise InputError(
-                f"{self._folder} already holds {there.cycles} cycles, of another profile perhaps; "
-                "give this one a folder of its own"
+                f"{folder} already holds {there.cycles} cycles, of another profile perhaps; give "
+                "this one a folder of its own"
             )
 
     def identity(self) -> Identity:
@@ -108,13 +98,14 @@ class WatchFolder(Xps):
     def xray_seconds(self) -> None:
         """Return None: no such count comes through a folder."""
 
-    def etch_seconds(self) -> None:
-        """Return None: a cut-off etch is put to the operator."""
+    def etch_seconds(self) -> float:
+        """Return the seconds of all etches that have led to a file, at least as asked for."""
+        return self._trigger.etched
 
     def safe(self) -> None:
         """Tell the vendor's program, or the operator, to stop; say nothing before it began."""
         if self._begun:
-            self._trigger.stop(self._cycle)
+            self._trigger.stop()
 
     def close(self) -> None:
         """Leave it stopped."""
@@ -136,6 +127,8 @@ class WatchFolder(Xps):
         yield from ()
         raise LimitError("the stage cannot be moved through a folder; move it at its console")
 
+    # Waiting again for a file exposes nothing: unlike the interface's, it is repeated unasked.
+    @action(spends=action_of(Xps, "acquire").spends, on_interrupt="repeat")
     def acquire(self, region: Region, sweeps: int) -> Generator[SweepBlock, None, RegionSpectrum]:
         """Wait for the present cycle's region; its sweeps are those of the vendor's method.
 
@@ -164,50 +157,38 @@ class WatchFolder(Xps):
     def etch(self, etch: Etch) -> Generator[EtchBlock, None, Etched]:
         """Tell the vendor's program to etch and to go on, and wait for the first region after it.
 
-        Asked for again after a cut-off, it asks for the same cycle again.
+        An etch that was cut off is asked for again by the same number, if it has not led to a file
+        meanwhile: the vendor's program does it once.
 
         Raises:
             LinkError: nothing came in time, or the files are broken or out of order.
         """
         self._begun = True
-        nothing = EtchBlock(0.0, None)
-        yield from self._settle(nothing)
+        self._cycle += not self._trigger.pending
         there = self._arrivals.look()
-        reached = there is not None and there.cycles > self._cycle
-        self._cycle += reached
-        self._trigger.go(self._cycle, etch)
+        if not (self._trigger.pending and there is not None and there.cycles > self._cycle):
+            self._trigger.go(self._cycle, etch)
 
         def begun(now: XpsRecording | None) -> XpsRecording | None:
             return now if now is not None and now.cycles > self._cycle else None
 
+        what = f"a region of cycle {self._cycle}"
         try:
-            now = yield from self._wait(begun, f"a region of cycle {self._cycle}", nothing)
+            now = yield from self._wait(begun, what, EtchBlock(0.0, None))
         except BaseException:
-            self._trigger.stop(self._cycle)
+            self._trigger.stop()
             raise
-        seconds = self._etched(now, etch)
+        seconds = self._seconds(now, etch)
+        self._trigger.done(max(seconds, etch.duration))
         yield EtchBlock(seconds, None)
         return Etched(seconds)
 
-    def _etched(self, now: XpsRecording, etch: Etch) -> float:
+    def _seconds(self, now: XpsRecording, etch: Etch) -> float:
         """Return the seconds before the present cycle: by the files, else as asked."""
         times = now.etch_times
         if times is None or self._cycle == 0:
             return etch.duration
         return times[self._cycle] - times[self._cycle - 1]
-
-    def _settle(self, nothing: B) -> Generator[B, None, None]:
-        """Wait until the files that are there have settled.
-
-        Raises:
-            LinkError: not within the deadline.
-        """
-        self._arrivals.look()
-
-        def settled(now: XpsRecording | None) -> bool | None:
-            return None if self._arrivals.settling else True
-
-        yield from self._wait(settled, "a file that is whole", nothing)
 
     def _wait(
         self, look: Callable[[XpsRecording | None], T | None], what: str, nothing: B

@@ -71,10 +71,10 @@ def render(
     primaries = settings.current * settings.dwell * settings.frames / ELEMENTARY_CHARGE
     seen = look.mean + look.contrast * (bright - look.mean) + look.background
     expected = np.maximum(seen, 0.0) * per_primary * primaries
-    return np.asarray(np.minimum(_drawn(expected, draws), np.iinfo(np.uint16).max), np.uint16)
+    return np.asarray(np.minimum(counts_for(expected, draws), np.iinfo(np.uint16).max), np.uint16)
 
 
-def _drawn(expected: Reals, draws: np.random.Generator) -> Reals:
+def counts_for(expected: Reals, draws: np.random.Generator) -> Reals:
     """Return counts drawn for their expectations, same shape.
 
     Where many are expected, a normal draw z is turned into the count of the same quantile, good to

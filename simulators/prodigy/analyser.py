@@ -92,6 +92,7 @@ class Analyser:
     _paused: bool = False
     _trouble: str = ""
     _safe_after: bool = True
+    _over_at: float = -math.inf
 
     @property
     def now(self) -> str:
@@ -102,12 +103,22 @@ class Analyser:
             self.state = "finished" if error is None and whole else "error"
             self._trouble = "" if error is None else str(error)
             self.detector_up = not self._safe_after
+            self._over_at = self.bench.now()
         return "paused" if self.state == "running" and self._paused else self.state
 
     @property
     def scanning(self) -> bool:
         """True while something is scanned or paused."""
         return self.now in ("running", "paused")
+
+    @property
+    def volts(self) -> float:
+        """The detector's high voltage, V; after a scan it ramps down."""
+        full = float(self.parameters["Detector Voltage"].value)
+        if self.scanning or self.detector_up:
+            return full
+        since = self.bench.now() - self._over_at
+        return full * max(0.0, 1 - since / self.faults.ramp) if self.faults.ramp else 0.0
 
     def _must_rest(self) -> None:
         if self.scanning:

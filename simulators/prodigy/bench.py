@@ -137,6 +137,10 @@ class Bench:
         """True while something runs."""
         return self._job is not None and self._job.running
 
+    def now(self) -> float:
+        """Return the time by the instrument's clock."""
+        return self._clock.now()
+
     def status(self) -> XpsStatus:
         """Return what the instrument shows; the last it did where it does not answer."""
         with self._clock.turn, suppress(DriverError):

@@ -214,7 +214,7 @@ class Desk:
             steps = self.devices.execute()
         except LiftlineError as error:
             raise RefuseError(219, f"Failed to operate: {error}") from None
-        if self.devices.item.startswith(GUN) and self.analyser.detector_up:
+        if self.devices.item.startswith(GUN) and self.analyser.volts > 0:
             self.harmed += 1
         self.bench.run(self._then_safe(steps, _truth(arguments)), lambda block: None)
 
@@ -248,10 +248,9 @@ class Desk:
 
     def live(self, arguments: Values) -> Values:
         """Tell a live value."""
-        up = self.analyser.scanning or self.analyser.detector_up
-        volts = float(self.analyser.parameters["Detector Voltage"].value) if up else 0.0
         device, parameter = word(arguments, "Device"), word(arguments, "Parameter")
-        return self.devices.live(device, parameter, volts, self.faults.analyser_offline)
+        offline = self.faults.analyser_offline
+        return self.devices.live(device, parameter, self.analyser.volts, offline)
 
 
 def _truth(arguments: Values) -> bool:

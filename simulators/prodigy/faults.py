@@ -30,6 +30,8 @@ class Faults:
     start_fails: bool = False
     clear_fails: bool = False
     disconnect_analyser_fails: bool = False
+    ramp: float = 0.0
+    """Seconds in which the detector's voltage comes down after a scan."""
     late: float = 0.0
     """Wall seconds by which each reply is late."""
     broken: str = ""

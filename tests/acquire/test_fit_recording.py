@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from pydantic import TypeAdapter
 
@@ -15,7 +16,7 @@ from drivers.action import result_of
 from drivers.clock import JumpingClock
 from drivers.errors import InputError, RecordingError
 from drivers.lab import open_lab
-from drivers.vamas.content import VamasFile
+from drivers.vamas.content import Block, Ordinate, VamasFile, evenly
 from protocols.loader import LoadedProtocol
 from protocols.xps import DepthProfile
 from tests.drivers.xps_files import block, cycles, profile, write
@@ -43,7 +44,22 @@ def protocol(folder: Path, *lines: tuple[str, float, float], **changed: Any) -> 
         **changed,
     }
     step = TypeAdapter(DepthProfile).validate_python(asked)
-    return LoadedProtocol("made", "made", (step,), "", False)
+    return LoadedProtocol("made", "made", (step,), step.model_dump_json(), False)
+
+
+def survey(cycle: int, start: float, points: int) -> Block:
+    """Return a survey in steps of 10 eV."""
+    kinetic = 1486.7 - start
+    return replace(
+        block("C 1s", cycle),
+        name="Survey",
+        species="Survey",
+        transition="",
+        points=evenly(kinetic, 10.0, points),
+        start=kinetic,
+        step=10.0,
+        ordinates=(Ordinate("counts", "d", np.full(points, 7.0)),),
+    )
 
 
 TWO = (("C 1s", 295.0, 278.0), ("N 1s", 405.0, 392.0))
@@ -91,6 +107,21 @@ def test_what_a_recording_cannot_do_is_left_out(tmp_path: Path) -> None:
     (watch,) = step.watch
     assert (watch.faint_sweeps, watch.on_onset, watch.on_gone) == (None, "note", "stop")
     assert step.survey is None
+
+
+def test_a_survey_of_the_first_and_last_cycle_is_kept_where_no_other_can_be_the_last(
+    tmp_path: Path,
+) -> None:
+    wide = (1000.0, 101)
+    blocks = list(cycles(3).blocks)
+    blocks = [survey(0, *wide), *blocks, survey(2, *wide)]
+    file = write(tmp_path / "p.vms", profile(blocks))
+    asked = {"start": 1000, "stop": 0, "step": 1, "dwell": 0.1, "pass_energy": 160}
+    step = fit(protocol(tmp_path, *TWO, survey=asked), file)
+    assert step.survey is not None
+    assert (step.survey.points, step.survey.every) == (101, None)
+    stop = {"lines": ["C 1s"], "cycles": 1}
+    assert fit(protocol(tmp_path, *TWO, survey=asked, stop=stop), file).survey is None
 
 
 def test_cycles_end_where_one_lacks_a_region(tmp_path: Path) -> None:

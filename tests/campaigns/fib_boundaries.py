@@ -23,15 +23,14 @@ from typing import Any, get_args
 from unittest.mock import patch
 
 from acquire import launch
-from acquire.launch import Desk, RunEnd, begin_run, resume_run
-from acquire.operator import Command, Inbox
+from acquire.launch import RunEnd, begin_run, resume_run
 from drivers.clock import JumpingClock
 from drivers.fib import Purpose
 from drivers.lab import simulated_lab
 from protocols.loader import load_protocol
 from simulators.fib.truth import Truth, truth
 from tests.campaigns.fib_crashes import ROUNDING, asked_by_purpose
-from tests.campaigns.scan import Silent
+from tests.campaigns.fib_runs import agreeing
 
 PROTOCOL = """
 kind: lift_out
@@ -77,23 +76,6 @@ DOWN = (0.0, 20.0, 200.0, 3600.0)
 and after an hour nobody knows where the lamella is."""
 LONG = 900.0
 """s after which the needle may have drifted so far that a joint cannot be told: it may ask."""
-THERE = "they are done"
-
-
-@dataclass
-class Agreeing:
-    """An operator who says that what comes before is done, and stops at any other question."""
-
-    inbox: Inbox
-
-    def ask(self, number: int, text: str, choices: Sequence[str], safe: str) -> None:
-        said = THERE if THERE in choices else safe
-        self.inbox.say(Command("answer", "a campaign", number, said))
-
-
-def desk(boundary: Callable[[str], None] | None = None) -> Desk:
-    """Return a desk at which an operator agrees."""
-    return Desk(Silent(), prompt=Agreeing, boundary=boundary)
 
 
 def rehearse(folder: Path, stage: str, seed: int, boundary: Callable[[str], None]) -> RunEnd:
@@ -102,7 +84,7 @@ def rehearse(folder: Path, stage: str, seed: int, boundary: Callable[[str], None
     file = folder / "stage.yaml"
     file.write_text(PROTOCOL.format(stage=stage, more=STAGES[stage]), encoding="utf-8")
     lab = simulated_lab({"fib": {"prepared": stage, "start_cold": True}, "cryo": {}})
-    return begin_run(load_protocol(file), lab, folder, seed=seed, desk=desk(boundary))
+    return begin_run(load_protocol(file), lab, folder, seed=seed, desk=agreeing(boundary))
 
 
 @dataclass
@@ -170,7 +152,7 @@ def resume_after(run: Path, seconds: float) -> RunEnd:
         return JumpingClock(start, utc + timedelta(seconds=seconds))
 
     with patch.object(launch, "make_clock", later):
-        return resume_run(run, desk=desk())
+        return resume_run(run, desk=agreeing())
 
 
 @dataclass(frozen=True)

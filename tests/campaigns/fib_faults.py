@@ -1,10 +1,12 @@
 """Every fault of the simulated FIB, each at three moments of a lift-out.
 
     python -m tests.campaigns.fib_faults [KIND ...] [--seed N] [--moments 1 2 3] [--processes N]
+        [--prepared]
 
 A run of the same seed without faults says when each stage goes on; the moments are in stages in
 which the fault matters. Every run must end safe: done, stopped, or waiting for an answer, with no
-beam on; never with a success that is none; never with a cut after nothing was verified.
+beam on; never with a success that is none; never with a cut after nothing was verified. Prepared,
+each run begins in the stage of its fault, on a specimen as it ideally is before it.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, get_args
 
 from protocols.lift_out import StageName
@@ -138,13 +141,14 @@ def moments(
             yield stage, times[index] + INTO * (times[index + 1] - times[index])
 
 
-def _inject(work: tuple[int, str, str, float]) -> Injected:
-    seed, kind, stage, at = work
+def _inject(work: tuple[int, str, str, float, bool]) -> Injected:
+    seed, kind, stage, at, begins_there = work
     values: dict[str, Any] = {"at": at}
     if kind in LASTS:
         values["lasting"] = LASTS[kind]
     fault = kinds()[kind](**values)
-    return Injected(kind, stage, lift_out(seed, settings_of(worst=False, faults=(fault,))))
+    faults, first = (fault,), stage if begins_there else None
+    return Injected(kind, stage, lift_out(seed, settings_of(False, faults, first)))
 
 
 def told(each: Injected) -> str:
@@ -163,21 +167,32 @@ def wanted() -> argparse.Namespace:
     words.add_argument("--seed", type=int, default=1)
     words.add_argument("--moments", type=int, nargs="+", choices=(1, 2, 3), default=(1, 2, 3))
     words.add_argument("--processes", type=int, default=2)
+    words.add_argument("--prepared", action="store_true")
     return words.parse_args()
+
+
+def _moment(asked: argparse.Namespace, moment: int) -> Iterator[tuple[int, str, str, float, bool]]:
+    """Yield what to inject: seed, kind, stage, time (s), and whether the run begins there."""
+    for kind in asked.kinds:
+        first = WHEN.get(kind, ANYWHERE)[moment - 1] if asked.prepared else None
+        clean = without_faults(asked.seed, first)
+        end = clean.said.get("duration_s", max(clean.stages.values(), default=0.0) * 1.02)
+        for stage, at in moments(clean.stages, end, kind, moment):
+            yield asked.seed, kind, stage, at, asked.prepared
+
+
+@lru_cache
+def without_faults(seed: int, first: StageName | None) -> Ended:
+    """Do a run without faults, and say how it ended."""
+    clean = lift_out(seed, settings_of(worst=False, first=first))
+    print(f"without faults: {clean.state} at {clean.stage}: {clean.reason[:120]}", flush=True)
+    return clean
 
 
 def main() -> None:
     """Print the table."""
     asked = wanted()
-    clean = lift_out(asked.seed, settings_of(worst=False))
-    print(f"without faults: {clean.state} at {clean.stage}: {clean.reason[:120]}", flush=True)
-    end = clean.said.get("duration_s", max(clean.stages.values(), default=0.0) * 1.02)
-    work = [
-        (asked.seed, kind, stage, at)
-        for moment in asked.moments
-        for kind in asked.kinds
-        for stage, at in moments(clean.stages, end, kind, moment)
-    ]
+    work = [each for moment in asked.moments for each in _moment(asked, moment)]
     found = []
     with ProcessPoolExecutor(asked.processes) as pool:
         for each in pool.map(_inject, work):

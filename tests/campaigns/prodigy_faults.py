@@ -55,7 +55,7 @@ def over_a_bad_line(version: tuple[int, int], faults: int, seed: int = 0) -> Sco
     line = BadLine(random.Random(seed), SHARE, ALL)
     line.on = False
     score, began = Score(faults=line.done), wall_seconds()
-    patient = settings(reply_time=0.05, stall=1e4, poll=1.0)
+    patient = settings(reply_time=0.05, safe_time=0.5, stall=1e4, poll=1.0)
     with served(version, wire=line.around, seed=seed, speed=SPEED, with_settings=patient) as at:
         line.on = True
         while sum(line.done.values()) < faults:

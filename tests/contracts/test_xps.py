@@ -15,6 +15,7 @@ from drivers.codec import pack, unpack
 from drivers.errors import LimitError
 from drivers.xps import EtchBlock, Etched, RegionSpectrum, SweepBlock, Xps, XpsSetup, XpsStatus
 from protocols.xps import Etch, Region
+from tests.drivers.prodigy.served import Rehearsed
 from tests.simulators.stems import run_through
 from tests.simulators.xps.spectrometers import ETCH, N_1S, open_xps
 
@@ -41,7 +42,17 @@ def simulated(folder: Path) -> Case:
     return Case(open_xps(folder / "world.db"), N_1S, ETCH)
 
 
-MAKERS: list[Callable[[Path], Case]] = [simulated]
+def prodigy(folder: Path) -> Case:
+    """SPECS Prodigy, simulated, over its protocol."""
+    return Case(Rehearsed((1, 22)), N_1S, ETCH, moves=False)
+
+
+def old_prodigy(folder: Path) -> Case:
+    """The same with the protocol of 2014."""
+    return Case(Rehearsed((1, 5)), N_1S, ETCH, moves=False)
+
+
+MAKERS: list[Callable[[Path], Case]] = [simulated, prodigy, old_prodigy]
 
 
 @pytest.fixture(params=MAKERS, ids=lambda maker: maker.__name__)

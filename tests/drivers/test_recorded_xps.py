@@ -153,6 +153,14 @@ def test_cycles_without_etch_times_are_told_by_regions_that_come_again(
     xps.close()
 
 
+def test_the_same_counts_are_not_given_twice(recorded: RecordedXps) -> None:
+    result_of(recorded.acquire(region(), 1))
+    with pytest.raises(LimitError, match="has C 1s once in cycle 0; leave out faint_sweeps"):
+        result_of(recorded.acquire(region(), 1))
+    result_of(recorded.etch(ETCH))
+    result_of(recorded.acquire(region(), 1))
+
+
 def test_each_cycle_has_its_own_sweeps(tmp_path: Path) -> None:
     rates = [
         replace(

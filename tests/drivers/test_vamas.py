@@ -67,6 +67,9 @@ def made(*blocks: Block, **changed: object) -> VamasFile:
     return replace(file, **changed)
 
 
+TEXT = vamas_text(made())
+
+
 def same(one: Block, other: Block) -> None:
     for each in fields(Block):
         mine, theirs = getattr(one, each.name), getattr(other, each.name)
@@ -172,7 +175,7 @@ def blocks(draw: st.DrawFn, variables: int, sputtered: bool) -> Block:
 
 
 @given(data=st.data(), mode=st.sampled_from(["NORM", "SDP", "SDPSV", "MAPSVDP"]))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_what_is_written_is_read_back(data: st.DataObject, mode: str) -> None:
     variables = tuple(data.draw(st.lists(st.builds(Label, LINES, LINES), max_size=2)))
     some = blocks(len(variables), mode != "NORM")
@@ -260,6 +263,23 @@ def test_every_cut_of_a_file_is_a_cut_or_whole() -> None:
             with pytest.raises(CutOffError):
                 parse_vamas(text[:end], HERE)
     assert len(parse_vamas(text[:whole], HERE).blocks) == 1
+
+
+JUNK = st.sampled_from(["", "-1", "0", "2", "1e300", "1e37", "nan", "7.5", "99999", "XPS", "SDP"])
+
+
+@given(line=st.integers(0, 10_000), junk=JUNK, cut=st.booleans())
+@settings(max_examples=150, deadline=None)
+def test_a_file_with_any_line_changed_is_read_or_refused(line: int, junk: str, cut: bool) -> None:
+    lines = TEXT.split("\r\n")
+    line %= len(lines)
+    lines[line : line + 1] = [] if cut else [junk]
+    told = "made.vms:"
+    try:
+        parse_vamas("\r\n".join(lines), HERE)
+    except RecordingError as error:
+        told = str(error)
+    assert told.startswith("made.vms:")
 
 
 def test_the_whole_blocks_of_a_growing_file_are_read() -> None:

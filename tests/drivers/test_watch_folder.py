@@ -101,9 +101,12 @@ def test_a_profile_goes_on_with_each_file_and_says_go_in_between(folder: Path) -
 def test_the_trigger_tells_a_person_what_to_do(folder: Path) -> None:
     vendor_writes(folder, 0)
     xps = opened(folder)
-    ended(xps.etch(ETCH), lambda: vendor_writes(folder, 1))
+    doing = xps.etch(ETCH)
+    next(doing)
     _, words = (folder / "liftline-trigger.txt").read_text().splitlines()
-    assert words == "etch 60 s: Ar+ of 5000 eV, 1 uA, over 2 x 2 mm; then measure cycle 1"
+    assert words == (
+        "etch 60 s, 0 s so far: Ar+ of 5000 eV, 1 uA, over 2 x 2 mm; then measure cycle 1"
+    )
 
 
 def test_waiting_yields_at_least_once_a_second(folder: Path) -> None:
@@ -135,6 +138,17 @@ def test_one_file_that_grows_by_a_cycle_at_a_time_serves(folder: Path) -> None:
     xps = opened(folder)
     ended(xps.acquire(region(), 1))
     ended(xps.etch(ETCH), lambda: write(path, cycles(2)))
+    spectrum = ended(xps.acquire(region(), 1))
+    np.testing.assert_array_equal(spectrum.counts, counts_of("C 1s", 1))
+
+
+def test_a_file_that_says_its_last_number_of_blocks_from_the_first_on_serves(folder: Path) -> None:
+    path, text = folder / "all.vms", vamas_text(cycles(3))
+    cut = text.index("\r\nC 1s\r\nmade\r\n", text.index("\r\nN 1s\r\nmade\r\n"))
+    path.write_text(text[: cut + 2], newline="")
+    xps = opened(folder)
+    ended(xps.acquire(region("N 1s"), 1))
+    ended(xps.etch(ETCH), lambda: path.write_text(text, newline=""))
     spectrum = ended(xps.acquire(region(), 1))
     np.testing.assert_array_equal(spectrum.counts, counts_of("C 1s", 1))
 
@@ -192,6 +206,47 @@ def test_a_run_that_is_resumed_goes_on_with_the_next_cycle(folder: Path) -> None
     assert ended(after.acquire(region(), 1)).etch_time == 60
     ended(after.etch(ETCH), lambda: vendor_writes(folder, 2))
     assert trigger(folder) == "go 2"
+
+
+@pytest.mark.parametrize("stored", [True, False])
+def test_etch_seconds_count_what_led_to_a_file_across_sessions(folder: Path, stored: bool) -> None:
+    def vendor(number: int) -> None:
+        made = profile([block("C 1s", number)])
+        if not stored:
+            made = replace(made, variables=(), blocks=(replace(made.blocks[0], variables=()),))
+        write(folder / f"scan_{number}.vms", made)
+
+    vendor(0)
+    before = opened(folder)
+    ended(before.etch(ETCH), lambda: vendor(1))
+    assert before.etch_seconds() == 60
+    doing = before.etch(ETCH)
+    next(doing)
+    assert before.etch_seconds() == 60
+    while_away = opened(folder)  # nothing came before the crash
+    assert while_away.etch_seconds() == 60
+    vendor(2)
+    after = opened(folder)
+    assert after.etch_seconds() == 60
+    assert ended(after.etch(ETCH)).seconds == 60
+    assert after.etch_seconds() == 120
+    ended(after.etch(ETCH), lambda: vendor(3))
+    assert trigger(folder) == "go 3"
+    assert opened(folder).etch_seconds() == 180
+
+
+def test_a_file_that_comes_after_the_meter_was_read_does_not_lead_to_a_second_etch(
+    folder: Path,
+) -> None:
+    vendor_writes(folder, 0)
+    before = opened(folder)
+    doing = before.etch(ETCH)
+    next(doing)
+    after = opened(folder)
+    assert after.etch_seconds() == 0
+    vendor_writes(folder, 1)
+    ended(after.etch(ETCH))
+    assert trigger(folder) == "go 1"
 
 
 def test_a_region_is_given_once_a_cycle(folder: Path) -> None:
@@ -257,7 +312,7 @@ def test_a_folder_with_another_profile_in_it_is_refused(folder: Path) -> None:
 
 def test_a_trigger_file_of_something_else_is_refused(folder: Path) -> None:
     (folder / "liftline-trigger.txt").write_text("start\n")
-    with pytest.raises(LinkError, match="says 'start', not 'go N' or 'stop N'"):
+    with pytest.raises(LinkError, match="which liftline did not write; give this profile"):
         opened(folder)
 
 

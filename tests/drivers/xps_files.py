@@ -19,10 +19,12 @@ STEP = 0.5
 
 
 def counts_of(line: str, cycle: int) -> npt.NDArray[np.float64]:
-    """Return the counts of a region: a number of their own in each cycle."""
+    """Return the counts of a region: a peak beyond its middle, other counts in each cycle."""
     _, points = LINES[line]
     number = list(LINES).index(line)
-    return np.random.default_rng([number, cycle]).poisson(40.0 + cycle, points).astype(np.float64)
+    peak = 200 * np.exp(-(((np.arange(points) - int(0.6 * points)) / 2) ** 2))
+    drawn = np.random.default_rng([number, cycle]).poisson(40.0 + cycle + peak)
+    return drawn.astype(np.float64)
 
 
 def block(line: str, cycle: int, etch: float | None = None) -> Block:

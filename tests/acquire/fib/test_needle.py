@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from acquire.fib.height import height_from
+from acquire.fib.height import place_from
 from acquire.fib.needle import Tip, needle_tip
 from drivers.fib import BeamName, BeamPicture, Geometry, seen
 from simulators.fib.scene import Look, Scene
@@ -57,7 +57,7 @@ def test_both_beams_together_tell_the_height_of_the_tip(look: Look) -> None:
         assert abs(found.u.value - u) < 2.5 * found.u.sigma
         assert abs(found.v.value - v) < 2.5 * found.v.sigma
         tips.append(found)
-    height = height_from(tips[0], tips[1], geometry, math.radians(52))
+    height = place_from(tips[0], tips[1], geometry, math.radians(52)).z
     assert abs(height.value - tip[2]) < 2.5 * height.sigma
     assert height.sigma < 0.2e-6
 

@@ -8,11 +8,29 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from acquire.fib import strip_model
 from acquire.fib.strip import Strip, lamella_strip
 from drivers.fib import BeamPicture
 from tests.acquire.fib.drawn import Drawn, grid, noisy
 
 NM = 1e-9
+
+
+def test_the_model_of_the_strip_changes_as_its_slopes_say() -> None:
+    w = np.linspace(-0.3e-6, 0.3e-6, 60)
+    scale = strip_model.sizes(90.0)
+    x = np.array(
+        [3e-9, 0.1e-6, 30e-9, 50e-9, 20e-9, 10, 14, 100, 0.7, 0.4, 0.45, 0.3, 25e-9, 12e-9]
+    )
+
+    def seen(x: np.ndarray) -> np.ndarray:
+        values = strip_model.Course(x, w - x[0], 0.3, x[1]).values
+        return np.concatenate([values, strip_model.unusual(x)])
+
+    slopes = strip_model.Course(x, w - x[0], 0.3, x[1]).slopes()
+    slopes = np.concatenate([slopes.T, strip_model.unusual_slopes(x)]) * scale
+    for index, step in enumerate(np.diag(1e-5 * scale)):
+        assert slopes[:, index] == pytest.approx((seen(x + step) - seen(x - step)) / 2e-5, abs=1e-6)
 
 
 def strip(drawn: Drawn) -> Strip:

@@ -94,5 +94,18 @@ def served(
             driver._session.drop()
 
 
+class Rehearsed(ProdigyXps):
+    """A driver with a server of its own, that ends with it."""
+
+    def __init__(self, version: tuple[int, int]) -> None:
+        instrument = stand_in(SPEED)
+        self.server = ProdigyServer(Desk(instrument, instrument.clock, version=version))
+        super().__init__(connecting(self.server), settings(), XpsLimits(), ScaledClock(SPEED))
+
+    def close(self) -> None:
+        super().close()
+        self.server.close()
+
+
 def connecting(server: ProdigyServer, timeout: float = 2.0) -> Callable[[], Wire]:
     return partial(TcpWire, *host_and_port(server.address), timeout)

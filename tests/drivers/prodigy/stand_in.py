@@ -44,6 +44,7 @@ class StandIn(Xps):
     gun_trips_after: float = float("inf")
     """Seconds of an etch."""
     gun_starts: bool = True
+    source_trips: bool = False
 
     def identity(self) -> Identity:
         return Identity("tests", "stand-in", "1", simulated=True)
@@ -92,6 +93,8 @@ class StandIn(Xps):
         at_once = max(1, round(SLICE / region.dwell))
         began = self.clock.now()
         for first in range(0, region.points, at_once):
+            if self.source_trips and first:
+                raise InstrumentFaultError("the X-ray source has tripped")
             end = min(first + at_once, region.points)
             self.clock.sleep(began + end * region.dwell - self.clock.now())
             block = np.zeros_like(counts)

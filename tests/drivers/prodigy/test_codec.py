@@ -314,7 +314,7 @@ ITEMS = st.one_of(TEXTS, BARES.map(Bare))
 KEYS = st.one_of(st.from_regex(r"[A-Za-z][A-Za-z0-9]{0,9}", fullmatch=True), TEXTS)
 LISTS = st.lists(ITEMS, max_size=4).map(tuple)
 ARGUMENTS = st.dictionaries(KEYS, st.one_of(ITEMS, LISTS), max_size=3)
-FEW = settings(max_examples=30)
+FEW = settings(max_examples=20)
 
 
 def _kinds(values: Any) -> Any:

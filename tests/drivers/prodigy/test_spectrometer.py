@@ -23,7 +23,16 @@ from drivers.prodigy.settings import GunSettings, LiveParameter, ProdigySettings
 from drivers.xps import EtchBlock, SweepBlock, Xps, XpsLimits
 from protocols.errors import InputError
 from simulators.prodigy import Faults, ProdigyServer
-from tests.drivers.prodigy.served import ETCH, FLOOD, REGION, TIMER, Served, served, settings
+from tests.drivers.prodigy.served import (
+    ETCH,
+    FLOOD,
+    REGION,
+    SOURCE,
+    TIMER,
+    Served,
+    served,
+    settings,
+)
 from tests.drivers.prodigy.stand_in import a_desk
 
 VERSIONS = pytest.mark.parametrize("version", [(1, 22), (1, 5)], ids=["1.22", "1.5"])
@@ -246,6 +255,26 @@ def test_a_pause_for_too_long_is_given_up() -> None:
         assert not at.driver.status().acquiring
 
 
+def test_a_scan_that_fails_is_told_with_what_prodigy_says(at: Served) -> None:
+    at.instrument.source_trips = True
+    with pytest.raises(InstrumentFaultError, match=r"scan is error.*source has tripped"):
+        result_of(at.driver.acquire(REGION, 1))
+    at.instrument.source_trips = False
+    result_of(at.driver.acquire(REGION, 1))
+
+
+def test_a_detector_that_ramps_down_slowly_is_waited_for_and_the_source_stays_on(
+    at: Served,
+) -> None:
+    at.faults.ramp = 30.0
+    result_of(at.driver.set_source(True))
+    result_of(at.driver.acquire(REGION, 2))
+    assert not at.driver.status().detector_on
+    assert at.driver.status().source_on
+    result_of(at.driver.etch(ETCH))
+    assert at.driver.status().source_on
+
+
 @VERSIONS
 def test_a_lost_link_in_a_region_is_told_and_the_region_can_be_repeated(
     version: tuple[int, int],
@@ -399,6 +428,35 @@ def test_a_prodigy_without_device_commands_scans_and_refuses_to_etch() -> None:
         assert spectrum.counts.tolist() == np.sum(at.instrument.scans, axis=0).tolist()
         with pytest.raises(LimitError, match=r"came with protocol 1\.18"):
             result_of(at.driver.etch(ETCH))
+
+
+def test_a_prodigy_without_live_values_says_what_to_write() -> None:
+    with (
+        pytest.raises(InputError, match=r"came with protocol 1\.22.*pressure_by_hand"),
+        served((1, 18), only_its_commands=True),
+    ):
+        pass
+
+
+def test_a_prodigy_of_1_18_etches_by_our_clock_and_has_the_source_on_again() -> None:
+    blind = settings(
+        detector=None,
+        gauge=None,
+        pressure_by_hand=1e-7,
+        gun=GunSettings(emission=None),
+        source=SOURCE.model_copy(update={"live": None}),
+        flood_gun=None,
+    )
+    with served((1, 18), with_settings=blind, only_its_commands=True, speed=200) as at:
+        result_of(at.driver.set_source(True))
+        result_of(at.driver.acquire(REGION, 2))
+        assert at.driver.status().source_on
+        assert at.instrument.source
+        assert result_of(at.driver.etch(ETCH)).seconds == pytest.approx(60, abs=10)
+        assert at.instrument.etched == pytest.approx(60, abs=1)
+        assert at.driver.status().source_on
+        assert at.instrument.source
+        assert at.desk.harmed == 0
 
 
 def test_a_lens_mode_that_is_none_is_told_with_those_that_are() -> None:

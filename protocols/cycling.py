@@ -7,7 +7,7 @@ ambiguous: the paper's own numbers give 1.47 or 1.91 µAh for one cell.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
@@ -310,6 +310,12 @@ class Cycling(Step):
                     f"{self.safety.voltage_max:g} V; the target must lie inside"
                 )
 
+    @property
+    def budgets(self) -> dict[str, float]:
+        """Charge that all holds may pass, each as much as the safety's factor allows, twice."""
+        each = self.safety.charge_factor**2 * self.nominal.capacity
+        return {CHARGE: each * (1 + _driven(self.schedule))}
+
     def moves(self) -> Iterator[Any]:
         """Yield every hold once, those within loops too."""
         waiting = list(self.schedule)
@@ -333,3 +339,11 @@ class Cycling(Step):
         if self.area is None:
             raise wrong("density needs the step's area; add it, such as area: 4.9 mm^2")
         return float(size.density or 0.0) * self.area
+
+
+def _driven(moves: Sequence[Any]) -> int:
+    """Return how many holds with a current a schedule has in all."""
+    return sum(
+        move.times * _driven(move.steps) if isinstance(move, Loop) else not isinstance(move, Rest)
+        for move in moves
+    )

@@ -73,6 +73,7 @@ HEATING = Dimension("kelvin/second", "0.1 K/min")
 AREA = Dimension("metre**2", "4.9 mm^2")
 CURRENT_DENSITY = Dimension("ampere/metre**2", "0.15 mA/cm^2")
 SLOPE = Dimension("volt/second", "1 mV/h")
+RESISTANCE = Dimension("ohm", "680 ohm", "ohm")
 
 
 @lru_cache(maxsize=1)
@@ -184,6 +185,7 @@ KelvinPerSecond = Annotated[float, *quantity(HEATING)]
 SquareMetres = Annotated[float, *quantity(AREA)]
 AmperesPerSquareMetre = Annotated[float, *quantity(CURRENT_DENSITY)]
 VoltsPerSecond = Annotated[float, *quantity(SLOPE)]
+Ohms = Annotated[float, *quantity(RESISTANCE)]
 
 ELEMENTARY_CHARGE = 1.602176634e-19
 """Coulombs per electron. Source: SI definition, 2019."""

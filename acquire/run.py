@@ -181,6 +181,17 @@ class Run:
         held: V = unpack(_type_of(value), json.loads(entry.value), ())
         return held, entry.time
 
+    def stop(self, reason: str) -> None:
+        """Stop the run here, once: to resume is the operator's word to go on.
+
+        Raises:
+            RunStopped: the journal does not hold it yet.
+        """
+        if self._past.take("decide", "stop", "null") is None:
+            text = canonical(reason)
+            self._journal.add_entry(self._step, "decide", "stop", "null", self._time.stamp(), text)
+            raise RunStopped(reason)
+
     def verified(self, what: str, holds: bool) -> bool:
         """Journal whether `what` was seen to hold, for the interlocks that ask for it.
 

@@ -18,6 +18,9 @@ from protocols.cycling import Cycling
 REFERENCE, THRESHOLD = 0.5, 9.0
 """Of the CUSUM, in standard deviations. With Gaussian figures a false alarm comes once in about
 10^5 cycles (Siegmund's approximation: exp(2 * 0.5 * (9 + 1.166)) / (2 * 0.25) = 5e4 and more)."""
+FLOOR = 1e-4, 5e-4
+"""Least standard deviation of efficiency and capacity that is believed, relative: a figure bends
+away from a straight line through `BASE` cycles by about as much; ours."""
 BASE = 20
 """Cycles before that foretell the next one."""
 LEAST = 10
@@ -64,8 +67,8 @@ class CycleWatch:
     def __init__(self, step: Cycling) -> None:
         """Watch the cycles of a step."""
         self._rate: float | None = None
-        self._efficiency = _Fall(floor=1e-5)
-        self._capacity = _Fall(floor=2e-4)
+        self._efficiency = _Fall(FLOOR[0])
+        self._capacity = _Fall(FLOOR[1])
         self._first_resistances: list[float] = []
         self._risen = 0
         self._efficiencies: list[float] = []
@@ -78,7 +81,7 @@ class CycleWatch:
         if self._rate is None or abs(cycle.rate - self._rate) > SAME_RATE * self._rate:
             # another rate begins anew: it has another efficiency and another capacity
             self._rate = cycle.rate
-            self._efficiency, self._capacity = _Fall(floor=1e-5), _Fall(floor=2e-4)
+            self._efficiency, self._capacity = _Fall(FLOOR[0]), _Fall(FLOOR[1])
             self._first_resistances, self._risen = [], 0
         return list(self._flags(cycle))
 

@@ -90,6 +90,8 @@ class _Cell:
         self.cut_off = self.cut_off or self.run.was_cut_off()
         if order.mode != "rest":
             self.note(order, held, watch)
+        if watch.stops:
+            self.run.stop(f"the cell is off: {watch.stops}")
         return held
 
     def note(self, order: HoldOrder, held: Held, watch: HoldWatch) -> None:

@@ -50,6 +50,8 @@ class HoldWatch:
         self._spikes = 0
         self.resistance: float | None = None
         """Ohm, from the step of voltage and current at the hold's beginning."""
+        self.stops = ""
+        """Why the run is to stop here; empty where it goes on."""
 
     def see(self, block: Samples) -> list[tuple[Flag, FlagPolicy]]:
         """Return the flags that this block raises, each with its policy."""
@@ -62,6 +64,8 @@ class HoldWatch:
         self._step_of(float(volts[0]), float(amperes[0]))
         self._integrate(times, amperes)
         found = [*self._short(volts), *self._too_much()]
+        if found and self._flags.soft_short == "stop":
+            self.stops = found[0].note
         return [(flag, self._flags.soft_short) for flag in found]
 
     def ended(self, held: Held) -> list[tuple[Flag, FlagPolicy]]:
@@ -94,17 +98,14 @@ class HoldWatch:
         """Yield a soft short: the voltage of a charge falls and comes back, again and again."""
         if self._order.current <= 0 or "soft short" in self._raised:
             return
-        seen = len(self._voltage)
-        self._voltage += volts.tolist()
-        rows = np.array(self._voltage[max(0, seen - BEFORE_SPIKES) :])
+        rows = np.array([*self._voltage, *volts.tolist()])
+        self._voltage = rows[-BEFORE_SPIKES:].tolist()
         if len(rows) < BEFORE_SPIKES:
             return
-        middle = (rows[:-2] + rows[2:]) / 2
-        below = middle - rows[1:-1]
-        noise = 1.4826 * float(np.median(np.abs(below - np.median(below))))
+        depth = np.minimum(rows[:-2], rows[2:]) - rows[1:-1]
+        noise = 1.4826 * float(np.median(np.abs(np.diff(rows, 2)))) / math.sqrt(6.0)
         least = max(SPIKE * noise, LEAST_SPIKE)
-        fresh = below[-len(volts) :] if len(volts) < len(below) else below
-        self._spikes += int((fresh > least).sum())
+        self._spikes += int((depth[-len(volts) :] > least).sum())
         if self._spikes >= SPIKES:
             note = f"{self._spikes} falls of the voltage by more than {least * 1e3:.2g} mV"
             yield self._flag("soft short", note, float(self._spikes), float(SPIKES))

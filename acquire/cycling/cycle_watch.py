@@ -32,33 +32,39 @@ RISE, RISES = 1.5, 3
 
 
 class _Fall:
-    """A one-sided CUSUM of how far a figure falls below what the ones before foretell."""
+    """A one-sided CUSUM of how far a figure falls below what the cycles before foretell.
+
+    A rise is never foretold: efficiency settles as it rises, and must not be missed for slowing.
+    """
 
     def __init__(self, floor: float) -> None:
         """`floor` is the least standard deviation that is believed, relative."""
         self._floor = floor
-        self._seen: list[float] = []
-        self._base: list[float] = []
+        self._cycles = 0
+        self._base: list[tuple[int, float]] = []
         self.statistic = 0.0
 
     def update(self, value: float, sigma: float) -> bool:
         """Return True when the threshold is crossed, once."""
         was = self.statistic
         if len(self._base) >= LEAST:
-            numbers = np.arange(len(self._base))
-            slope, start = np.polyfit(numbers, self._base, 1)
-            left = np.array(self._base) - (start + slope * numbers)
-            spread = 1.4826 * float(np.median(np.abs(left)))
-            spread = max(spread, sigma, self._floor * abs(value))
-            foretold = start + slope * len(self._base)
-            # what a line through `BASE` cycles foretells one cycle on has an error of its own
-            spread *= 1.0 + 2.0 / len(self._base)
-            score = (foretold - value) / spread
+            foretold, spread = self._foretold(self._cycles)
+            score = (foretold - value) / max(spread, sigma, self._floor * abs(value))
             self.statistic = max(0.0, self.statistic + score - REFERENCE)
         if self.statistic < 1.0:
             # while nothing seems to fall the base moves on; then it stays, lest it follow the fall
-            self._base = [*self._base, value][-BASE:]
+            self._base = [*self._base, (self._cycles, value)][-BASE:]
+        self._cycles += 1
         return was < THRESHOLD <= self.statistic
+
+    def _foretold(self, cycle: int) -> tuple[float, float]:
+        """Return what the base foretells of a cycle, and its scatter around that."""
+        numbers, values = np.array(self._base, np.float64).T
+        slope = min(0.0, float(np.polyfit(numbers, values, 1)[0]))
+        level = float(np.median(values - slope * numbers))
+        left = values - level - slope * numbers
+        spread = 1.4826 * float(np.median(np.abs(left)))
+        return level + slope * cycle, spread * (1.0 + 2.0 / len(values))
 
 
 class CycleWatch:

@@ -18,6 +18,7 @@ from typing import Any
 from acquire.actions import Actions
 from acquire.attempts import Attempts
 from acquire.budgets import Budgets
+from acquire.channels import claims
 from acquire.check import plan
 from acquire.cycling.potentiostat_rules import RULES as POTENTIOSTAT_RULES
 from acquire.eds.stem_rules import RULES as STEM_RULES
@@ -37,7 +38,7 @@ from acquire.run import Observer, Run, RunTime
 from acquire.views import Views
 from acquire.xps.xps_rules import RULES as XPS_RULES
 from drivers.action import action_of
-from drivers.clock import RealClock
+from drivers.clock import Clock, RealClock
 from drivers.errors import InputError, LiftlineError, RunFolderError
 from drivers.lab import (
     Driver,
@@ -78,9 +79,18 @@ class Desk:
 
 
 def begin_run(
-    protocol: LoadedProtocol, lab: Lab, out: Path, *, seed: int, desk: Desk, origin: str = "run"
+    protocol: LoadedProtocol,
+    lab: Lab,
+    out: Path,
+    *,
+    seed: int,
+    desk: Desk,
+    origin: str = "run",
+    clock: Clock | None = None,
 ) -> RunEnd:
     """Begin a run in a new folder of `out` and take it as far as it goes.
+
+    `clock` is one that several runs share; None for the lab's own.
 
     Raises:
         InputError: the lab lacks an instrument, a limit would be exceeded, or the folder cannot be
@@ -102,7 +112,7 @@ def begin_run(
         for key, value in facts.items():
             journal.set_meta(key, value)
         try:
-            return _conduct(folder, journal, protocol, lab, desk)
+            return _conduct(folder, journal, protocol, lab, desk, clock)
         except InputError:
             with RunRecord(folder) as record:
                 spent = record.has_spent()
@@ -145,8 +155,8 @@ def _facts(
     }
 
 
-def resume_run(folder: Path, *, desk: Desk) -> RunEnd:
-    """Go on with the run in `folder`, wherever it was left.
+def resume_run(folder: Path, *, desk: Desk, clock: Clock | None = None) -> RunEnd:
+    """Go on with the run in `folder`, wherever it was left; `clock` as with `begin_run`.
 
     Raises:
         RunInUseError: another process runs it.
@@ -162,7 +172,7 @@ def resume_run(folder: Path, *, desk: Desk) -> RunEnd:
             raise RunFolderError(f"{folder} was never begun; delete it and run again")
         written = read_written(folder / "protocol.yaml")
         protocol = protocol_of(name, written, units=journal.meta("units") == "true")
-        return _conduct(folder, journal, protocol, lab, desk)
+        return _conduct(folder, journal, protocol, lab, desk, clock)
 
 
 def _journal(folder: Path, lab: Lab, desk: Desk) -> Journal:
@@ -171,12 +181,17 @@ def _journal(folder: Path, lab: Lab, desk: Desk) -> Journal:
 
 
 def _conduct(
-    folder: Path, journal: Journal, protocol: LoadedProtocol, lab: Lab, desk: Desk
+    folder: Path,
+    journal: Journal,
+    protocol: LoadedProtocol,
+    lab: Lab,
+    desk: Desk,
+    shared: Clock | None,
 ) -> RunEnd:
     """Open the lab, take the procedure as far as it goes, and write how it ended."""
     last = journal.last_stamp()
     utc = datetime.fromisoformat(last.utc) if last else None
-    clock = make_clock(lab.clock, last.time if last else 0.0, utc)
+    clock = shared or make_clock(lab.clock, last.time if last else 0.0, utc)
     time = RunTime(clock, last)
 
     def keep(name: str, text: str) -> None:
@@ -185,6 +200,13 @@ def _conduct(
 
     def go() -> _Ended:
         seed = int(journal.meta("seed") or 0)
+        with claims(lab, folder.name) as tokens:
+            for channel, token in tokens.items():
+                value = {"channel": channel, "token": token}
+                journal.add_event("claim", value, time.stamp())
+            return go_on(seed)
+
+    def go_on(seed: int) -> _Ended:
         opened = open_lab(lab, clock=clock, seed=seed, folder=folder, keep=keep)
         ended = _ended_by(lambda: _Session(folder, journal, opened, desk, time, seed).go(protocol))
         problems = opened.close()

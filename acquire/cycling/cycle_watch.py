@@ -1,7 +1,8 @@
 """What is watched from cycle to cycle: efficiency, capacity, resistance.
 
 Efficiency and capacity are each held against what the cycles before foretell, by a one-sided CUSUM
-of the standardised difference (Page 1954). Cycles of another rate, and interrupted ones, do not count.
+of the standardised difference (Page 1954). Interrupted cycles and those of another rate do not
+count.
 """
 
 from __future__ import annotations

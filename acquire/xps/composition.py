@@ -47,8 +47,8 @@ def composition(
 ) -> dict[str, object]:
     """Return atomic percent by element and cycle, with standard uncertainties, for `findings`.
 
-    Of the cycles that have all regions and any line. Of an element with several lines the first counts. Errors are
-    those of counting and of the sensitivities.
+    Of the cycles that have all regions and any line. Of an element with several lines the first
+    counts. Errors are those of counting and of the sensitivities.
     """
     of_element = {w.level.element: w.line for w in reversed(step.watch)}
     lines = [

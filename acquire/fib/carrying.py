@@ -39,6 +39,7 @@ def weld(session: Session) -> None:
     """Fill the gap to the needle with what is sputtered beside it, until enough is bridged."""
     settings, half = session.step.weld, session.places.half
     before, gap = _open_gap(session)
+    locate(session, before.ion)  # the weld follows what moves from this image on
     if gap > settings.gap_max:
         session.ask(
             f"the gap to the needle is {gap * 1e6:.2g} um, more than "

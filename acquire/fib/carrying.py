@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from acquire.fib.aligning import locate
 from acquire.fib.cutting import in_electrons, joint_view
 from acquire.fib.edges import falling_edge
 from acquire.fib.end_points import raise_flag

@@ -52,6 +52,8 @@ STAGES: Mapping[str, str] = {
     "trench": "",
     "undercut": "",
     "clean": "",
+    "needle_in": "",
+    "contact": "",
     "weld": "",
     "sever": "",
     "lift": "",

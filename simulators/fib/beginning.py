@@ -18,8 +18,6 @@ from simulators.fib.touch import ends, moved
 if TYPE_CHECKING:
     from simulators.fib.chamber import Chamber
 
-BESIDE = 7e-6
-"""m beyond the lamella's right end where the needle waits; as a lift-out leaves it."""
 AHEAD = 10e-9
 """m from the lamella's end to the tip: they touch."""
 TIP_DEPTH = 0.5e-6
@@ -46,8 +44,7 @@ def begin(chamber: Chamber) -> None:
         framed=index > STAGES.index("trench"),
     )
     if _IN <= index < _OUT:
-        motion = chamber.motion
-        chamber.needle = motion.steered(motion.inserted(0.0), _waiting(step))
+        chamber.needle = chamber.motion.inserted(0.0)
     if _TOUCHING <= index < _OUT:
         _hold(chamber)
 
@@ -73,11 +70,6 @@ def _lamella_in_the_middle(step: LiftOut) -> StagePlace:
     """
     beside = step.land.gap + step.lamella.length / 2
     return step.grid.model_copy(update={"x": step.grid.x + beside})
-
-
-def _waiting(step: LiftOut) -> NeedlePosition:
-    """Return where the needle waits, by its encoders, before it goes to the lamella's end."""
-    return NeedlePosition(step.lamella.length / 2 + BESIDE, 0.0, step.needle_in.above)
 
 
 def _hold(chamber: Chamber) -> None:

@@ -203,8 +203,8 @@ class ProdigyXps(Xps):
         """
         if self._scanner.progress().busy:
             raise ReadbackError("prodigy: a scan is running; end it before the ion gun is used")
-        if self._settings.detector is not None and not self._detector_is_up():
-            self._scanner.detector_up = False
+        if self._settings.detector is not None and not any(self._detector_is_up() for _ in "12"):
+            self._scanner.detector_up = False  # seen twice: one reading may be garbled
             return
         if self._devices.set_safe_state():
             self._on = {}

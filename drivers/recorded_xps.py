@@ -7,6 +7,7 @@ instrument it keeps its place, the cycle, when a run is cut off: in the world fi
 
 from __future__ import annotations
 
+import codecs
 import sqlite3
 from collections.abc import Generator
 from pathlib import Path
@@ -63,7 +64,7 @@ def is_vamas(path: Path) -> bool:
     """Return whether a file begins as VAMAS files do; one that cannot be read does not."""
     try:
         with open(path, "rb") as file:
-            return file.read(5) == b"VAMAS"
+            return file.read(8).removeprefix(codecs.BOM_UTF8).startswith(b"VAMAS")
     except OSError:
         return False
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from acquire.fib.aligning import locate
 from acquire.fib.cutting import in_electrons, joint_view
 from acquire.fib.edges import falling_edge
 from acquire.fib.end_points import raise_flag
@@ -39,6 +40,7 @@ def weld(session: Session) -> None:
     """Fill the gap to the needle with what is sputtered beside it, until enough is bridged."""
     settings, half = session.step.weld, session.places.half
     before, gap = _open_gap(session)
+    locate(session, before.ion)  # the weld follows what moves from this image on
     if gap > settings.gap_max:
         session.ask(
             f"the gap to the needle is {gap * 1e6:.2g} um, more than "

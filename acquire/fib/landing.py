@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
-from acquire.fib.aligning import remember, stand_still
+from acquire.fib.aligning import locate, remember, stand_still
 from acquire.fib.bodies import Body, body_from
 from acquire.fib.carrying import raise_to_park
 from acquire.fib.cutting import joint_view
@@ -162,6 +162,8 @@ def weld_grid(session: Session) -> None:
     settings = step.weld_grid
     x = -(step.lamella.length + step.land.gap) / 2
     before = _in_both(session, _gap_to_post(session))
+    session.places.u = session.decide("lamella along", before.right + step.lamella.length / 2)
+    locate(session, before.ion)  # the welds follow what moves from this image on
     for name, side in (("post_front", 1), ("post_back", -1)):
         joint = Joint(name, x, side * half / 2, half, 0.0, JOINT_TALL, half)
         array = _array(session, settings, side)

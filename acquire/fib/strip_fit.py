@@ -185,13 +185,13 @@ class _Problem:
     def off(self, y: Floats) -> Floats:
         """Return the residuals, shape (n,)."""
         x = y * self.scale
-        rest = self.profile.values - model.Course(x, self.profile.w).values
-        return np.concatenate([rest / self.profile.sigma, model.unusual(x, self.share)])
+        rest = self.profile.values - model.Course(x, self.profile.w, self.share).values
+        return np.concatenate([rest / self.profile.sigma, model.unusual(x)])
 
     def slopes(self, y: Floats) -> Floats:
         """Return the derivatives of the residuals, shape (n, len(NAMES))."""
         x = y * self.scale
-        rest = -model.Course(x, self.profile.w).slopes() / self.profile.sigma
+        rest = -model.Course(x, self.profile.w, self.share).slopes() / self.profile.sigma
         return np.concatenate([rest.T, model.unusual_slopes(x)]) * self.scale
 
 
@@ -223,7 +223,7 @@ def _fits(profile: _Profile, band: Band, share: float) -> list[_Minimum]:
             edge,
             25e-9,
             12e-9,
-            share + model.CONVEX[0],
+            model.CONVEX[0],
         ]
         found = least_squares(
             problem.off,
@@ -276,7 +276,7 @@ def _pieces(x: Floats, data: _Data) -> _Pieces:
     blocks = np.array_split(np.arange(len(data.u)), PARTS)
     at = np.array([data.u[block].mean() for block in blocks])
     w = data.v - data.slope * at[:, None]
-    course = model.Course(x, w.ravel())
+    course = model.Course(x, w.ravel(), data.share)
     by = course.slopes()
     free = np.stack([by[model.TOP], by[model.MIDDLE], by[model.BRIGHT], course.by_face(by)])
     variance = np.array([data.noise[:, block].mean(axis=1) for block in blocks]) + 1e-6
@@ -319,7 +319,7 @@ def _result(found: list[_Minimum], data: _Data) -> StripFit:
         value, error = mean(of)
         return value * cos, error
 
-    at_interface = width(model.at_interface)
+    at_interface = width(lambda x: model.at_interface(x, data.share))
     return StripFit(
         mean(_middle),
         width(_top),

@@ -16,15 +16,15 @@ Floats = npt.NDArray[np.float64]
 
 NAMES = ("middle", "top", "left lean", "right lean", "blur", "dark left", "dark right", "bright",
          "face above", "face below", "face bottom", "edge", "rim", "soft",
-         "interface")  # fmt: skip
-"""Parameters: m; brightness; brightness of faces and edges in parts of top less trench; where on
-the lean the interface is, as a share of it."""
+         "bulge")  # fmt: skip
+"""Parameters: m; brightness; brightness of faces and edges in parts of top less trench; and by how
+much further out than a straight face the interface is on either side, m."""
 MIDDLE, TOP, LEFT, RIGHT, BLUR, DARK_LEFT, DARK_RIGHT, BRIGHT = range(8)
-INTERFACE = 14
+BULGE = 14
 LOW = np.array([-3e-6, 15e-9, 0.0, 0.0, 2e-9, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 2e-9, 1e-9,
-                0.05])  # fmt: skip
+                -10e-9])  # fmt: skip
 HIGH = np.array([3e-6, 4e-6, 0.8e-6, 0.8e-6, 0.2e-6, 1e9, 1e9, 1e9, 1.1, 1.0, 1.0, 1.0, 80e-9,
-                 40e-9, 0.95])  # fmt: skip
+                 40e-9, 20e-9])  # fmt: skip
 USUAL = {
     2: (35e-9, 40e-9),
     3: (35e-9, 40e-9),
@@ -40,10 +40,10 @@ to 1 deg (taper less over-tilt [lit]); above the interface a face is of the top'
 of its electrons reach a detector above; below it is another material; edges are brighter over the
 escape depth of secondary electrons and the ions' range, 10 to 40 nm [lit], in lithium, which is
 light, rather at its upper end. Ours, to verify."""
-CONVEX = (0.04, 0.04)
-"""By how much further out than its depth says the interface is on a face, as a share of the lean,
-and how far that may be off: the beam's tail takes most off where it has been longest, near the top,
-where images have milled too. For a spot of 12 nm and an overdose of 1.5. Ours, to verify."""
+CONVEX = (2e-9, 2e-9)
+"""Usual bulge, m, and how far it may be off: the beam's tail takes most off where it has been
+longest, near the top. Of a tail that reaches spot sqrt(ln overdose / (4 ln 2)), for a spot of 12 nm
+and 1.5 times the charge, between the top, the interface and the bottom. Ours, to verify."""
 SHARP = (18e-9, 0.6)
 """Usual blur (standard deviation, m), and by how much its logarithm may be off. Ours, to verify."""
 
@@ -55,7 +55,7 @@ SIDES = np.repeat([-1.0, 1.0], 4)[:, None]
 def sizes(rise: float) -> Floats:
     """Return the usual sizes of the parameters, which scale the fit; `rise` is top less trench."""
     return np.array(
-        [1e-8, 2e-8, 2e-8, 2e-8, 1e-8, rise, rise, rise, 1.0, 1.0, 1.0, 1.0, 1e-8, 1e-8, 0.1]
+        [1e-8, 2e-8, 2e-8, 2e-8, 1e-8, rise, rise, rise, 1.0, 1.0, 1.0, 1.0, 1e-8, 1e-8, 1e-9]
     )
 
 
@@ -66,21 +66,29 @@ class Course:
     that, and at the bottom; with those of both sides along an axis they are eight.
     """
 
-    def __init__(self, x: Floats, v: Floats) -> None:
+    def __init__(self, x: Floats, v: Floats, share: float) -> None:
         """Work out the steps.
 
         Args:
             x: the parameters, in the order of NAMES.
             v: places across the band, m, shape (n,).
+            share: depth of the interface by that of the lamella's bottom.
         """
         from scipy.special import ndtr
 
         middle, top, left, right, self._blur, *others = x.tolist()
-        *dark, bright, above, below, bottom, edge, rim, soft, share = others
+        *dark, bright, above, below, bottom, edge, rim, soft, bulge = others
         self._bright, self._edge, self._soft = bright, edge, soft
         self._rise, aside = bright - (dark[0] + dark[1]) / 2, (dark[0] - dark[1]) / 2
         self._deep = (0.0, share, (1 + share) / 2, 1.0)
-        at = np.array([top / 2 + deep * lean for lean in (left, right) for deep in self._deep])
+        out = (0.0, bulge, bulge / 2, 0.0)
+        at = np.array(
+            [
+                top / 2 + deep * lean + more
+                for lean in (left, right)
+                for deep, more in zip(self._deep, out, strict=True)
+            ]
+        )
         self._z = (SIDES * (v - middle) - at[:, None]) / self._blur
         self._past = ndtr(self._z)
         self._softened = math.hypot(soft, self._blur)
@@ -88,7 +96,6 @@ class Course:
         self._rim = ndtr(self._near)
         self._free = 1 - self._past[::4]
         self._lit = (self._free * self._rim).sum(axis=0)
-        self._leans = left, right
         self._faces = above, below, bottom
         self._falls = np.array([above - 1, below - above, bottom - below, -bottom] * 2)
         self._heights = self._rise * self._falls
@@ -123,8 +130,7 @@ class Course:
             by_rim.sum(axis=0),
             self._soft * softer,
         )
-        halves = by_step[1::4] + by_step[2::4] / 2
-        slopes[INTERFACE] = -(self._leans @ halves)
+        slopes[BULGE] = -(by_step[1::4] + by_step[2::4] / 2).sum(axis=0)
         return slopes
 
     def by_face(self, slopes: Floats) -> Floats:
@@ -132,12 +138,11 @@ class Course:
         return np.asarray(self._faces @ slopes[8:11])
 
 
-def at_interface(x: Floats) -> tuple[float, Floats]:
+def at_interface(x: Floats, share: float) -> tuple[float, Floats]:
     """Return the thickness at the interface (m), and its derivatives by the parameters."""
     slopes = np.zeros(len(x))
-    slopes[TOP], slopes[[LEFT, RIGHT]] = 1.0, x[INTERFACE]
-    slopes[INTERFACE] = x[LEFT] + x[RIGHT]
-    return float(x[TOP] + x[INTERFACE] * (x[LEFT] + x[RIGHT])), slopes
+    slopes[TOP], slopes[[LEFT, RIGHT]], slopes[BULGE] = 1.0, share, 2.0
+    return float(slopes @ x), slopes
 
 
 def _density(z: Floats) -> Floats:
@@ -145,14 +150,13 @@ def _density(z: Floats) -> Floats:
     return np.asarray(np.exp(-0.5 * z * z) / math.sqrt(2 * math.pi))
 
 
-def unusual(x: Floats, share: float) -> Floats:
+def unusual(x: Floats) -> Floats:
     """Return how far parameters are from what is usual, in units of what they may be off.
 
-    `share` is the depth of the interface by that of the lamella's bottom. Brightness counts in
-    parts of top less trench, which a detector's offset and gain leave alone.
+    Brightness counts in parts of top less trench, which a detector's offset and gain leave alone.
     """
     off = [(x[index] - value) / width for index, (value, width) in USUAL.items()]
-    convex = (x[INTERFACE] - share - CONVEX[0]) / CONVEX[1]
+    convex = (x[BULGE] - CONVEX[0]) / CONVEX[1]
     return np.array([*off, math.log(x[BLUR] / SHARP[0]) / SHARP[1], convex])
 
 
@@ -162,5 +166,5 @@ def unusual_slopes(x: Floats) -> Floats:
     for row, (index, (_, width)) in enumerate(USUAL.items()):
         by[row, index] = 1 / width
     by[-2, BLUR] = 1 / (x[BLUR] * SHARP[1])
-    by[-1, INTERFACE] = 1 / CONVEX[1]
+    by[-1, BULGE] = 1 / CONVEX[1]
     return by

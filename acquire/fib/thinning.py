@@ -29,6 +29,8 @@ LOOKS = 5
 """How often the strip is looked at, each time with twice the frames, before it is asked about."""
 MORE = (4, 16)
 """Times the frames with which it is measured again where it is not sure enough."""
+RESERVE = 0.3
+"""Standard errors more by which it must be thin enough: it is measured once more at the end."""
 OVER = (math.radians(0.5), math.radians(2.0))
 """Least and most over-tilt; 0.5 to 2 deg [lit]."""
 SHOWN = math.radians(0.25)
@@ -284,7 +286,7 @@ def is_reached(session: Session, thick: Measured) -> bool:
     """True if it is surely below the bound, and nearer to what is aimed at than to the bound."""
     target = session.step.target
     near = thick.value <= (target.thickness + target.at_most) / 2
-    return near and thick.value + target.sigmas * thick.sigma <= target.at_most
+    return near and thick.value + (target.sigmas + RESERVE) * thick.sigma <= target.at_most
 
 
 def keep(session: Session, thick: Measured) -> None:
@@ -321,14 +323,18 @@ def reached(session: Session, thick: Measured) -> None:
 def with_the_last(session: Session, thick: Measured) -> Measured:
     """Return the mean with what was measured last, where the two agree: nothing was milled since.
 
-    Its error is no smaller than theirs: most of it is the same in both.
+    Each counts by how sure it is; the error is as theirs, most of it is the same in both.
     """
     if "thickness_m" not in session.found:
         return thick
     last = Measured(session.found["thickness_m"], session.found["thickness_sigma_m"])
     if abs(last.value - thick.value) > 2 * math.hypot(last.sigma, thick.sigma):
         return thick
-    return Measured((last.value + thick.value) / 2, (last.sigma + thick.sigma) / 2)
+    share = thick.sigma**2 / (last.sigma**2 + thick.sigma**2)  # of the last one
+    return Measured(
+        share * last.value + (1 - share) * thick.value,
+        share * last.sigma + (1 - share) * thick.sigma,
+    )
 
 
 # -- final ----------------------------------------------------------------------------------------
@@ -337,7 +343,7 @@ def with_the_last(session: Session, thick: Measured) -> Measured:
 def final(session: Session) -> None:
     """Take the last images, measure once more, and write the record that goes with the grid."""
     views = session.step.views
-    keep(session, with_the_last(session, measure(session).at_interface))
+    keep(session, with_the_last(session, surer(session, measure(session)).at_interface))
     session.ion(views.wide)
     session.electron(views.wide)
     session.found["species"] = species(session.step, session.setup)

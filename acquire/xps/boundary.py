@@ -187,7 +187,7 @@ def moved(times: Floats, positions: Floats, by: float) -> Place:
 def _place(grid: Floats, weight: Floats, confidence: float) -> Place:
     """Return the median of a posterior on a grid, and its interval."""
     share = np.cumsum(weight) / weight.sum()
-    half = (grid[1] - grid[0]) / 2
+    half = float(grid[1] - grid[0]) / 2
     tail = (1 - confidence) / 2
     low, value, high = (float(np.interp(q, share, grid)) for q in (tail, 0.5, 1 - tail))
     return Place(value, max(low - half, float(grid[0])), high + half)

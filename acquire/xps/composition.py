@@ -47,8 +47,8 @@ def composition(
 ) -> dict[str, object]:
     """Return atomic percent by element and cycle, with standard uncertainties, for `findings`.
 
-    Of the cycles that have all lines. Of an element with several lines the first counts. Errors are
-    those of counting and of the sensitivities.
+    Of the cycles that have all regions and any line. Of an element with several lines the first
+    counts. Errors are those of counting and of the sensitivities.
     """
     of_element = {w.level.element: w.line for w in reversed(step.watch)}
     lines = [
@@ -65,7 +65,9 @@ def composition(
             scale = region.step / (factors[line] * one.sweeps * region.dwell)
             amounts[row, column] = max(reading.area, 0.0) * scale
             errors[row, column] = reading.sigma * scale
-    share, error = _percent(amounts, errors)
+    there = amounts.sum(axis=0) > 0  # of nothing there is no composition
+    common = [cycle for cycle, any_is in zip(common, there, strict=True) if any_is]
+    share, error = _percent(amounts[:, there], errors[:, there])
     elements = [line.split()[0] for line in lines]
     return {
         "cycles": common,
@@ -78,7 +80,7 @@ def composition(
 
 def _percent(amounts: Floats, errors: Floats) -> tuple[Floats, Floats]:
     """Return percent of the sum and their standard uncertainties, shape (lines, cycles)."""
-    total = np.maximum(amounts.sum(axis=0), 1e-300)
+    total = amounts.sum(axis=0)
     share = amounts / total
     own = errors**2 + (SENSITIVITY_ERROR * amounts) ** 2
     variance = ((1 - share) ** 2 * own + share**2 * (own.sum(axis=0) - own)) / total**2

@@ -60,14 +60,14 @@ def findings(
 
 
 def _boundaries(watch: LineWatch) -> list[dict[str, Any]]:
-    """Return the places that a line's flags have told, the latest onset found again from all."""
+    """Return the places that a line's flags have told, the latest begin found again from all."""
     found = []
-    onsets = [flag for flag in watch.flags if flag.kind == "onset"]
+    begins = [flag for flag in watch.flags if flag.kind in ("onset", "returns")]
     for flag in watch.flags:
         if flag.place.get("interval_etch_s") is None:
             continue
         place = dict(flag.place)
-        if flag in onsets[-1:] and watch.begin is not None:
+        if flag in begins[-1:] and watch.begin is not None:
             place["etch_time_s"] = watch.begin.value
             place["interval_etch_s"] = (watch.begin.low, watch.begin.high)
         keys = ("cycle", "etch_time_s", "interval_etch_s", "binding_energy_eV")

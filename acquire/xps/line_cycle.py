@@ -56,7 +56,7 @@ class LineCycle:
 
     @property
     def mine(self) -> tuple[Peak, ...]:
-        """The peaks of a line that is there, states beside its windows too; strongest first."""
+        """The peaks of a line that is there, also beside its windows; strongest first."""
         return self._between(BESIDE)
 
     @property

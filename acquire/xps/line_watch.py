@@ -2,7 +2,7 @@
 
 A line that is not there is tested for in each cycle and the evidence added up (`evidence`). One
 that is there is fitted; it has fallen, or is gone, when the upper confidence limit of its area is
-below the declared part. After that it may come again, where it rises above what was a fall.
+below the declared part. Once gone it returns where it rises above what would be a fall.
 """
 
 from __future__ import annotations
@@ -236,7 +236,7 @@ class LineWatch:
         self._rest = self.readings[lowest].area / self.cycles[lowest].sweeps
         self.settle()
         verdict = Verdict(self.readings[-1].significance, self.at_least, self.place or 0.0)
-        return self._flag("onset", one, self.begin, verdict, note="again: it was gone before")
+        return self._flag("returns", one, self.begin, verdict, note="it was gone before")
 
     def _moved(self, one: LineCycle) -> list[Flag]:
         """Return the flag that the line's peak has moved as measured, once it has come to rest."""

@@ -6,6 +6,7 @@ from collections.abc import Generator, Mapping
 from functools import partial
 from typing import Protocol
 
+from drivers.action import result_of
 from drivers.clock import Clock
 from drivers.errors import InstrumentFaultError, LimitError, ReadbackError
 from drivers.prodigy.codec import number, word, words
@@ -175,6 +176,10 @@ class Devices:
         self._session.ask_once("ExecuteDirectDeviceCommand", arguments)
 
     def set_safe_state(self) -> bool:
+        """Do as `setting_safe_state`, without a pause to look around."""
+        return result_of(self.setting_safe_state())
+
+    def setting_safe_state(self) -> Generator[None, None, bool]:
         """Have Prodigy bring all devices into their safe states, and wait for it.
 
         Returns:
@@ -185,7 +190,7 @@ class Devices:
             RefusalError: one of them is not safe within a minute.
         """
         try:
-            self._session.ask("SetSafeState", patience=self._safe_time)
+            yield from self._session.asking("SetSafeState", patience=self._safe_time)
         except RefusalError as error:
             if error.code == UNKNOWN_COMMAND:
                 return False

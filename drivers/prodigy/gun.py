@@ -33,7 +33,7 @@ class Gun:
         limits: XpsLimits,
         clock: Clock,
         poll: float,
-        detector_down: Callable[[], None],
+        detector_down: Callable[[], Generator[None, None, None]],
     ) -> None:
         """`detector_down` brings the detector's voltage down and verifies it, or raises."""
         self._devices = devices
@@ -102,7 +102,8 @@ class Gun:
 
     def _etch(self, etch: Etch) -> Generator[EtchBlock, None, Etched]:
         gun = self._settings
-        self._detector_down()
+        for _ in self._detector_down():
+            yield EtchBlock(0.0, None)
         if gun.before is None:
             yield from self._wait(etch.before, 0.0)
         self._prepare(etch)

@@ -63,7 +63,7 @@ MEANINGS: dict[int, tuple[str, str]] = {
     ),
     220: ("unknown device", "write the device's name as Prodigy shows it under settings"),
 }
-ASKED_WRONGLY = frozenset({4, *range(101, 108)})
+ASKED_WRONGLY = frozenset({4, *range(101, 108), 201, 205, 206, 218, 219, 220})
 """Errors that a request garbled on its way gets; once more may be right."""
 NOT_READABLE = frozenset({207, 208})
 """Errors of a range that is not acquired yet."""

@@ -5,7 +5,8 @@ all data are read twice and compared, and a third time where the two differ; whe
 the whole of it is read so again, and that is the result. What may still pass is the same wrong
 digit in the same place of two readings. Measured (tests/campaigns/prodigy_faults.py, 61 channels,
 about 190 digits): with one digit changed in every single reply 0.2 % of the readings pass wrong,
-3/(9 x digits); with one in every tenth reply none of 20 000. Read once, all and a tenth would.
+which is 3/(9 x digits); with one in every third or tenth reply none of 5000. Data that are read
+once would pass wrong in all, a third and a tenth of them.
 """
 
 from __future__ import annotations

@@ -7,10 +7,11 @@ then brings the devices into their safe states by itself. The next call connects
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import suppress
 from typing import TypeVar
 
+from drivers.action import result_of
 from drivers.clock import wait_a_moment, wall_seconds
 from drivers.errors import LinkError
 from drivers.prodigy.codec import (
@@ -39,6 +40,8 @@ T = TypeVar("T")
 
 TRIES = 4
 """How often a reading is asked for."""
+LOOK_EVERY = 0.5
+"""Wall seconds between two yields while a reply is awaited."""
 MORE_LINES = 0.05
 """Wall seconds in which further lines of an error come."""
 FORGETS_AFTER = 0.2
@@ -51,6 +54,10 @@ LOST_SESSION = (
 
 class _GarbledError(Exception):
     """No reply that can be used."""
+
+
+class _LateError(_GarbledError):
+    """No reply yet."""
 
 
 class _OtherClientError(LinkError):
@@ -95,12 +102,23 @@ class Session:
             RefusalError: Prodigy refuses it.
             LinkError: no reply can be had; the connection was dropped.
         """
+        return result_of(self.asking(command, arguments, take, patience=patience))
+
+    def asking(
+        self,
+        command: str,
+        arguments: Mapping[str, Value] | None = None,
+        take: Callable[[Values], T] = dict,  # type: ignore[assignment]
+        *,
+        patience: float = 0.0,
+    ) -> Generator[None, None, T]:
+        """Do as `ask`, and yield now and then while the reply is awaited."""
         again = True
         why = ""
         for _ in range(TRIES):
             self.open()
             try:
-                return take(self._exchange(command, arguments or {}, patience))
+                return take((yield from self._exchanging(command, arguments or {}, patience)))
             except (_GarbledError, GrammarError) as error:
                 why = str(error)
             except RefusalError as error:
@@ -189,17 +207,33 @@ class Session:
             self.drop()
 
     def _exchange(self, command: str, arguments: Mapping[str, Value], patience: float) -> Values:
+        return result_of(self._exchanging(command, arguments, patience))
+
+    def _exchanging(
+        self, command: str, arguments: Mapping[str, Value], patience: float
+    ) -> Generator[None, None, Values]:
         request = Request(self._next_id(), command, arguments)
         assert self._wire is not None
         try:
             self._wire.send(request.written())
-            reply = self._await(request.id, wall_seconds() + self._reply_time + patience)
+            reply = yield from self._awaiting(
+                request.id, wall_seconds() + self._reply_time + patience
+            )
             if isinstance(reply, Refused):
                 raise self._refusal(command, reply)
         except OSError as error:
             self.drop()
             raise LinkError(f"{LOST_SESSION} ({command}: {error})") from None
         return reply.values
+
+    def _awaiting(self, id_: str, until: float) -> Generator[None, None, Done | Refused]:
+        while True:
+            try:
+                return self._await(id_, min(until, wall_seconds() + LOOK_EVERY))
+            except _LateError:
+                if wall_seconds() >= until:
+                    raise
+            yield
 
     def _next_id(self) -> str:
         self._last = self._last % 0xFFFE + 1  # FFFF is what a request that cannot be read gets
@@ -224,7 +258,7 @@ class Session:
         assert self._wire is not None
         left = until - wall_seconds()
         if left <= 0:
-            raise _GarbledError(f"none came within {self._reply_time:g} s")
+            raise _LateError("none came in time")
         self._waiting += self._replies.feed(self._wire.receive(left))
 
     def _refusal(self, command: str, reply: Refused) -> LinkError | RefusalError:

@@ -158,7 +158,8 @@ class ProdigySettings(Written):
     """Between two regions, for planning; ours, to verify."""
     source: Switched | None = None
     """The X-rays, where they are switched by a template of their own. None: the remote experiment
-    has them on while it scans, as a Prodigy experiment with a source command does."""
+    has them on while it scans, as a Prodigy experiment with a source command does. They are then
+    taken to be on: a trip shows only where Prodigy itself ends the scan for it."""
     flood_gun: Switched | None = None
     gun: GunSettings | None = GunSettings()
     """The ion gun; None for an instrument without."""

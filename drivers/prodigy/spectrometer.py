@@ -13,6 +13,7 @@ from functools import partial
 
 import numpy as np
 
+from drivers.action import result_of
 from drivers.clock import Clock, ScaledClock
 from drivers.errors import DriverError, LimitError, LinkError, ReadbackError
 from drivers.lab import DriverSpec, Identity, OpenRequest
@@ -64,7 +65,7 @@ class ProdigyXps(Xps):
         self._scanner = Scanner(self._session, settings, clock)
         self._gun: Gun | None = None
         if settings.gun is not None:
-            down = self._detector_down
+            down = self._bring_detector_down
             self._gun = Gun(self._devices, settings.gun, limits, clock, settings.poll, down)
         self._on: dict[str, bool] = {}
         self._connection = 0
@@ -195,6 +196,9 @@ class ProdigyXps(Xps):
         return self._devices.live(self._settings.detector) > self._settings.detector_safe_below
 
     def _detector_down(self) -> None:
+        result_of(self._bring_detector_down())
+
+    def _bring_detector_down(self) -> Generator[None, None, None]:
         """Bring the detector's voltage down where it is up or cannot be read, and verify it.
 
         Raises:
@@ -203,10 +207,10 @@ class ProdigyXps(Xps):
         """
         if self._scanner.progress().busy:
             raise ReadbackError("prodigy: a scan is running; end it before the ion gun is used")
-        if self._settings.detector is not None and not self._detector_is_up():
-            self._scanner.detector_up = False
+        if self._settings.detector is not None and not any(self._detector_is_up() for _ in "12"):
+            self._scanner.detector_up = False  # seen twice: one reading may be garbled
             return
-        if self._devices.set_safe_state():
+        if (yield from self._devices.setting_safe_state()):
             self._on = {}
         self._scanner.detector_up = False
         if self._settings.detector is not None and self._detector_is_up():

@@ -63,7 +63,7 @@ def read_vamas(path: Path) -> VamasFile:
 def decoded(raw: bytes) -> str:
     """Return the text of a file: the standard's ASCII, or what vendors add to it."""
     try:
-        return raw.decode("utf-8")
+        return raw.decode("utf-8-sig")
     except UnicodeDecodeError:
         return raw.decode("latin-1")
 

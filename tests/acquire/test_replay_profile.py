@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
 from acquire.launch import begin_run, resume_run
@@ -12,10 +15,11 @@ from acquire.record import RunRecord
 from acquire.replay import fitted, origin, recorded_lab
 from acquire.xps.profile_data import ProfileData, read_profile
 from acquire.xps.vamas_export import export_vamas
+from drivers.vamas.content import Ordinate
 from protocols.loader import LoadedProtocol, load_protocol
 from tests.acquire.test_fit_recording import TWO, protocol
 from tests.campaigns.scan import desk
-from tests.drivers.xps_files import counts_of, cycles, write
+from tests.drivers.xps_files import block, counts_of, cycles, profile, write
 
 SHARED = Path(os.environ.get("LIFTLINE_SHARED", Path(__file__).parents[3] / "shared"))
 SNO2 = SHARED / "data" / "xps-depth-profile-sno2.nxs"
@@ -102,3 +106,14 @@ def test_a_replay_that_was_cut_off_goes_on_in_the_cycle_where_it_was(
     for line, stack in data.regions.items():
         for cycle in range(4):
             assert (stack.counts[cycle] == counts_of(line, cycle)).all()
+
+
+def test_cycles_in_which_no_line_is_there_have_no_composition(tmp_path: Path) -> None:
+    blank = [
+        replace(block("C 1s", cycle), ordinates=(Ordinate("counts", "d", np.full(41, 40.0)),))
+        for cycle in range(3)
+    ]
+    run = replay(write(tmp_path / "p.vms", profile(blank)), protocol(tmp_path, TWO[0]), tmp_path)
+    result: Any = result_of(run)
+    assert result["composition"]["cycles"] == []
+    assert result["composition"]["atomic_percent"] == {"C": []}

@@ -45,13 +45,14 @@ interface: 1.5 um
 site: {{x: 0 mm, y: 0 mm}}
 grid: {{x: 3 mm, y: 0 mm}}
 first: {stage}
-last: {stage}
+last: {last}
 {more}
 """
 STAGES: Mapping[str, str] = {
     "trench": "",
     "undercut": "",
     "clean": "",
+    "needle_in": "",
     "weld": "",
     "sever": "",
     "lift": "",
@@ -62,6 +63,8 @@ STAGES: Mapping[str, str] = {
     "polish": "target: {thickness: 140 nm, at_most: 200 nm}",
 }
 """Stages that cut, weld or move the needle, each with what shortens its rehearsal."""
+TO = {"needle_in": "contact"}
+"""Rehearsals of more than one stage: only a needle that was seen to come in goes to the lamella."""
 ACTIONS = (
     "fib.mill",
     "fib.move_needle",
@@ -82,7 +85,8 @@ def rehearse(folder: Path, stage: str, seed: int, boundary: Callable[[str], None
     """Do one stage on a specimen that is as it ideally is before it."""
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / "stage.yaml"
-    file.write_text(PROTOCOL.format(stage=stage, more=STAGES[stage]), encoding="utf-8")
+    text = PROTOCOL.format(stage=stage, last=TO.get(stage, stage), more=STAGES[stage])
+    file.write_text(text, encoding="utf-8")
     lab = simulated_lab({"fib": {"prepared": stage, "start_cold": True}, "cryo": {}})
     return begin_run(load_protocol(file), lab, folder, seed=seed, desk=agreeing(boundary))
 

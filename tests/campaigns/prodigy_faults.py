@@ -4,9 +4,10 @@
     python -m tests.campaigns.prodigy_faults --digits 20000
 
 The first spoils lines in both directions (bytes lost, added, doubled, cut, split, late, outside the
-grammar) until so many were, and counts how many scans were right, how many ended in an error that
-says so, and how many were wrong. The second changes one digit into another one in each reading of
-the data, which no grammar can see, and counts how many such readings pass.
+grammar; then digits that become others, in ids, states and values alike) until so many were, and
+counts how many scans were right, how many ended in an error that says so, how many were wrong. The
+second changes one digit into another one in each reading of the data, which no grammar can see, and
+counts how many such readings pass.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from drivers.prodigy.scan import Scanner
 from drivers.prodigy.session import Session
 from protocols.errors import LiftlineError
 from simulators.prodigy import Desk
-from tests.drivers.prodigy.bad_line import ALL, BadLine, another_digit
+from tests.drivers.prodigy.bad_line import ALL, BadLine, Spoil, another_digit, any_digit
 from tests.drivers.prodigy.served import ETCH, REGION, Served, served, settings
 from tests.drivers.prodigy.stand_in import stand_in
 
@@ -50,9 +51,11 @@ class Score:
         )
 
 
-def over_a_bad_line(version: tuple[int, int], faults: int, seed: int = 0) -> Score:
+def over_a_bad_line(
+    version: tuple[int, int], faults: int, seed: int = 0, ways: tuple[Spoil, ...] = ALL
+) -> Score:
     """Scan and etch until so many lines were spoiled."""
-    line = BadLine(random.Random(seed), SHARE, ALL)
+    line = BadLine(random.Random(seed), SHARE, ways)
     line.on = False
     score, began = Score(faults=line.done), wall_seconds()
     patient = settings(reply_time=0.05, safe_time=0.5, stall=1e4, poll=1.0)
@@ -158,7 +161,9 @@ def main() -> None:
     asked = parser.parse_args()
     if asked.faults:
         major, minor = map(int, asked.version.split("."))
-        print(asked.version, over_a_bad_line((major, minor), asked.faults, asked.seed).told())
+        for ways in (ALL, (any_digit,)):
+            score = over_a_bad_line((major, minor), asked.faults, asked.seed, ways)
+            print(asked.version, score.told())
     for share in (1.0, 0.3, 0.1) if asked.digits else ():
         print(f"one digit changed in {share:.0%} of replies:")
         print(changed_digits(asked.digits, share, asked.seed))

@@ -2,10 +2,10 @@
 
     python -m tests.campaigns.xps_scores [SEEDS] [NAME ...]
 
-Each run is `begin_run` of the published protocol, as `liftline run` does it; some cases have more
-cycles. Scored are: in which cycle N 1s and P 2p are flagged, against the first whose expected area
-reaches 5.8 sqrt(B) with the sweeps that were made; the order; the back-dated onsets' ratio; in
-which cycle C 1s falls and is gone; whether binding energies are within 1.96 of their uncertainties.
+Each run is `begin_run` of the published protocol, as `liftline run` does it. Scored are: in which
+cycle N 1s and P 2p are flagged, against the first whose expected area reaches 5.8 sqrt(B) with the
+planned sweeps; the order; the ratio of the back-dated onsets; in which cycle C 1s falls and is
+gone; whether binding energies are within 1.96 of their uncertainties.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from acquire.xps.depth_watch import DepthWatch
 from acquire.xps.profile_data import ProfileData, read_profile
 from drivers.lab import simulated_lab
 from protocols.loader import load_protocol
-from simulators.xps.truth import Expected, LineTruth, expected
+from simulators.xps.truth import Expected, expected
 from tests.campaigns.scan import desk
 
 SPECIMENS = Path(__file__).with_name("specimens") / "xps"
@@ -67,8 +67,6 @@ class Score:
 
     flagged: dict[str, tuple[int | None, int | None]]
     """By line: when its onset was flagged, and when the expected area reached `REACHED`."""
-    planned: dict[str, int | None]
-    """When it reached that with the planned sweeps."""
     others: tuple[str, ...]
     """Onsets of lines that were there at first and never gone, or are never there."""
     order: str
@@ -87,7 +85,7 @@ def score(folder: Path) -> Score:
         data = read_profile(record, record.steps()[0])
         held = [row["flag"] for row in record.flags()]
     assert data is not None
-    flags = [(flag["kind"], flag["of"], int(flag["cycle"])) for flag in held]
+    flags = [(flag["kind"], flag["of"], int(flag["place"]["cycle"])) for flag in held]
     truth = expected(folder / "world-xps.db", data.step, list(map(float, data.etch_times)))
     result = data.record.result or {}
     onsets = {
@@ -96,8 +94,7 @@ def score(folder: Path) -> Score:
         if found["kind"] == "onset"
     }
     return Score(
-        flagged={n: (_first(flags, "onset", n), _reached(truth.lines[n], data)) for n in TRUE},
-        planned={n: truth.lines[n].first(REACHED) for n in TRUE},
+        flagged={n: (_first(flags, "onset", n), truth.lines[n].first(REACHED)) for n in TRUE},
         others=tuple(of for kind, of, _ in flags if kind == "onset" and _never(truth, of)),
         order=result["order"],
         ratio=onsets.get("P 2p", math.nan) / onsets.get("N 1s", math.nan),
@@ -109,14 +106,6 @@ def score(folder: Path) -> Score:
 
 def _first(flags: Sequence[tuple[str, str, int]], kind: str, line: str) -> int | None:
     return next((cycle for k, of, cycle in flags if (k, of) == (kind, line)), None)
-
-
-def _reached(line: LineTruth, data: ProfileData) -> int | None:
-    """Return the first cycle whose expected area reaches the limit with the sweeps it had."""
-    stack = data.regions[line.line]
-    more = np.sqrt(stack.sweeps / data.step.region(line.line).sweeps)
-    there = np.flatnonzero(line.significance[: len(more)] * more >= REACHED)
-    return int(there[0]) if there.size else None
 
 
 def _never(truth: Expected, line: str) -> bool:
@@ -169,8 +158,6 @@ def told(name: str, found: Sequence[Score]) -> Iterator[str]:
     for line in TRUE:
         pairs = [each.flagged[line] for each in found]
         yield f"{name}: {line} flagged, less the first cycle at 5.8 sqrt(B): {_late(pairs)}"
-        planned = [(each.flagged[line][0], each.planned[line]) for each in found]
-        yield f"{name}: {line} the same with the planned sweeps: {_late(planned)}"
     yield f"{name}: false onsets {Counter(of for each in found for of in each.others)}"
     yield f"{name}: order {Counter(each.order for each in found)}"
     ratios = np.array([each.ratio for each in found if not math.isnan(each.ratio)])

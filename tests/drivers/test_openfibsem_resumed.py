@@ -6,11 +6,11 @@ fibsem keeps no meter: how much was milled nobody can tell, so that a person has
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from unittest.mock import MagicMock
+from unittest.mock import MagicMock, patch
 
 import pytest
 from pytest_mock import MockerFixture
@@ -55,38 +55,52 @@ def mill_unseen(session: Session) -> None:
     session.run.do(session.fib.mill, TRENCH)
 
 
-@pytest.fixture
-def demo_mills(mocker: MockerFixture) -> MagicMock:
-    """Counts the patterns that the demo microscope runs, and hurries it."""
+@pytest.fixture(scope="module", autouse=True)
+def hurried() -> Iterator[None]:
+    """The demo microscope mills faster, and is asked to without a look."""
     from fibsem.microscopes import simulator
 
     usual: Any = simulator.sim_sleep
-    mocker.patch.object(simulator, "sim_sleep", lambda seconds: usual(seconds / FASTER))
-    mocker.patch.dict(lift_out.DO, {"trench": mill_unseen})
-    return mocker.spy(simulator.DemoMicroscope, "run_milling")
+    with (
+        patch.object(simulator, "sim_sleep", lambda seconds: usual(seconds / FASTER)),
+        patch.dict(lift_out.DO, {"trench": mill_unseen}),
+    ):
+        yield
+
+
+@pytest.fixture(scope="module")
+def died(hurried: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a run as the death of its process leaves it while a pattern is milled."""
+    folder = tmp_path_factory.mktemp("bench")
+    (folder / "cold-stage.yaml").write_text(COLD)
+    (folder / "lab.yaml").write_text(LAB + CRYO.replace("cold-stage", f"{folder}/cold-stage"))
+    (folder / "trench.yaml").write_text(
+        PROTOCOL.replace("last: survey", "first: trench\nlast: trench")
+    )
+
+    def die(name: str) -> None:
+        if name == "readings committed" and not (folder / "died").exists():
+            (run,) = [path.parent for path in folder.glob("*/run.db")]
+            shutil.copytree(run, folder / "died", ignore=shutil.ignore_patterns("lease*"))
+
+    protocol, lab = load_protocol(folder / "trench.yaml"), load_lab(folder / "lab.yaml")
+    end = begin_run(protocol, lab, folder, seed=0, desk=desk("", die))
+    assert end.state == "finished", end.reason
+    return folder / "died"
 
 
 @pytest.fixture
-def cut_off(demo_mills: MagicMock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The folder of a run as the death of its process leaves it while a pattern is milled."""
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "cold-stage.yaml").write_text(COLD)
-    (tmp_path / "lab.yaml").write_text(LAB + CRYO)
-    protocol = tmp_path / "trench.yaml"
-    protocol.write_text(PROTOCOL.replace("last: survey", "first: trench\nlast: trench"))
-    copy = tmp_path / "cut-off"
+def cut_off(died: Path, tmp_path: Path) -> Path:
+    """A copy of it."""
+    return shutil.copytree(died, tmp_path / "run")
 
-    def die(name: str) -> None:
-        if name == "readings committed" and not copy.exists():
-            (run,) = [path.parent for path in tmp_path.glob("*/run.db")]
-            shutil.copytree(run, copy, ignore=shutil.ignore_patterns("lease*"))
 
-    end = begin_run(
-        load_protocol(protocol), load_lab(Path("lab.yaml")), tmp_path, seed=0, desk=desk("", die)
-    )
-    assert end.state == "finished", end.reason
-    demo_mills.reset_mock()
-    return copy
+@pytest.fixture
+def demo_mills(mocker: MockerFixture) -> MagicMock:
+    """Counts the patterns that the demo microscope runs."""
+    from fibsem.microscopes import simulator
+
+    return mocker.spy(simulator.DemoMicroscope, "run_milling")
 
 
 def cuts(end: RunEnd) -> list[Done]:
@@ -104,17 +118,15 @@ def test_a_pattern_that_was_cut_off_is_asked_about_and_not_milled(
     assert not cuts(end)
 
 
-@pytest.mark.parametrize(
-    ("said", "state", "milled"),
-    [("keep", "finished", 0), ("repeat", "finished", 1), ("stop", "stopped", 0)],
-)
-def test_the_operator_says_whether_a_pattern_that_was_cut_off_is_milled_again(
-    cut_off: Path, demo_mills: MagicMock, said: str, state: str, milled: int
+def test_what_is_kept_of_it_is_what_was_told_as_it_came(
+    cut_off: Path, demo_mills: MagicMock
 ) -> None:
-    assert resume_run(cut_off, desk=desk(said)).state == state
-    assert demo_mills.call_count == milled
-
-
-def test_what_is_kept_of_a_pattern_is_what_was_told_as_it_came(cut_off: Path) -> None:
     (cut,) = cuts(resume_run(cut_off, desk=desk("keep")))
     assert 0 < cut.result.charge <= TRENCH.charge
+    assert demo_mills.call_count == 0
+
+
+def test_it_is_milled_again_if_the_operator_says_so(cut_off: Path, demo_mills: MagicMock) -> None:
+    (cut,) = cuts(resume_run(cut_off, desk=desk("repeat")))
+    assert cut.result.charge == TRENCH.charge
+    assert demo_mills.call_count == 1

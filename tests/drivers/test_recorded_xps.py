@@ -18,6 +18,7 @@ from drivers.errors import LimitError, RecordingError
 from drivers.lab import OpenRequest
 from drivers.recorded_xps import DRIVER, RecordedXps, read_xps_recording
 from drivers.vamas.content import Label, Ordinate, VamasFile
+from drivers.vamas.write import vamas_text
 from drivers.xps import Xps
 from drivers.xps_recording import known_line
 from protocols.xps import Etch, Region
@@ -204,6 +205,13 @@ def test_transmission_is_no_spectrum(tmp_path: Path) -> None:
     np.testing.assert_array_equal(spectrum.counts, counts_of("C 1s", 0))
     np.testing.assert_array_equal(spectrum.transmission, passed)
     xps.close()
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "cp1252"])
+def test_texts_are_read_as_vendors_encode_them(tmp_path: Path, encoding: str) -> None:
+    text = vamas_text(replace(cycles(1), experiment="Gießen"))
+    (tmp_path / "p.vms").write_bytes(text.encode(encoding))
+    assert read_xps_recording(tmp_path / "p.vms").title == "Gießen"
 
 
 def test_a_recording_that_a_simulator_made_says_so(tmp_path: Path) -> None:

@@ -73,6 +73,14 @@ def another_digit(line: bytes, draws: random.Random) -> list[bytes]:
     return [line[:at] + bytes([other]) + line[at + 1 :]]
 
 
+def any_digit(line: bytes, draws: random.Random) -> list[bytes]:
+    """Change one digit, wherever it is, into another one: of an id, a state, a value."""
+    digits = [i for i in range(len(line)) if line[i : i + 1].isdigit()]
+    at = draws.choice(digits)
+    other = draws.choice([d for d in b"0123456789" if d != line[at]])
+    return [line[:at] + bytes([other]) + line[at + 1 :]]
+
+
 ALL: tuple[Spoil, ...] = (drop, insert, double, split, truncate, delay, strange)
 
 

@@ -346,6 +346,16 @@ def test_a_second_client_is_told_who_has_it(at: Served) -> None:
     assert at.driver.status().pressure > 0
 
 
+def test_replies_that_come_too_late_are_never_taken_for_another_requests() -> None:
+    with served(with_settings=settings(reply_time=0.05)) as at:
+        at.faults.late = 0.08
+        with pytest.raises(LinkError, match="4 tries, and no reply"):
+            at.driver.status()
+        at.faults.late = 0.0
+        spectrum = result_of(at.driver.acquire(REGION, 1))
+        assert spectrum.counts.tolist() == at.instrument.scans[-1].tolist()
+
+
 def test_no_server_is_told(at: Served) -> None:
     at.server.close()
     with pytest.raises(LinkError):

@@ -320,6 +320,24 @@ def answer(run_name: str, words: tuple[str, ...], out: Path) -> int:
 
 
 @main.command()
+@click.argument("plan", type=click.Path(path_type=Path))
+@click.option(
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("nights"),
+    show_default=True,
+    help="Folder in which each night has its own, by the plan's name.",
+)
+@JSON
+@_command
+def night(plan: Path, out: Path, as_json: bool) -> int:
+    """Cycle the cells of PLAN side by side, unattended; the same command goes on after a reboot."""
+    from acquire.night.begin import go
+
+    return go(plan, out, say=(lambda text: None) if as_json else click.echo, as_json=as_json)
+
+
+@main.command()
 @_command
 def drivers() -> int:
     """List the installed drivers."""

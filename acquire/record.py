@@ -181,6 +181,19 @@ class RunRecord:
             result = None if tree is None else unpack(kind, tree, unpacked)
             yield Done(entry, name, json.loads(request), result, time, utc, ended_by)
 
+    def last_block(self, name: str, kind: type[T]) -> T | None:
+        """Return the newest reading of an action `name` as `kind`; None where there is none."""
+        row = self._db.execute(
+            "SELECT b.value, b.arrays FROM block b JOIN entry e ON e.id=b.entry WHERE e.name=? "
+            "ORDER BY b.entry DESC, b.n DESC LIMIT 1",
+            (name,),
+        ).fetchone()
+        if row is None:
+            return None
+        tree, arrays = unpack_row(row[0], row[1], self._pictures.read)
+        found: T = unpack(kind, tree, arrays)
+        return found
+
     def has_spent(self) -> bool:
         """Return True if any action that spends something of the specimen has been tried."""
         sql = "SELECT 1 FROM attempt WHERE reserved<>'[]' LIMIT 1"

@@ -19,7 +19,12 @@ from protocols.night import NightPlan, PlannedCell
 
 WINDOW = "the night's window"
 """Who stops a run at the end of the window, in its record."""
-GOES_ON = (f"stopped by {WINDOW}", "stopped by Ctrl-C", "interrupted twice", "stopped by the system")
+GOES_ON = (
+    f"stopped by {WINDOW}",
+    "stopped by Ctrl-C",
+    "interrupted twice",
+    "stopped by the system",
+)
 """Beginnings of the reasons after which the same command goes on."""
 
 
@@ -58,11 +63,11 @@ def cells_of(plan: NightPlan, beside: Path, folder: Path) -> list[Cell]:
             found.append(Cell(planned, load_protocol(planned.protocol), lab, folder / planned.name))
         except InputError as error:
             raise InputError(f"cell {planned.name}: {error}") from None
-    clocks = {cell.lab.clock for cell in found}
+    clocks = {str(cell.lab.clock) for cell in found}
     if len(clocks) > 1:
         raise InputError(
-            f"the cells' labs have several clocks ({', '.join(map(str, sorted(map(str, clocks))))});"
-            " a night has one: run simulated and real cells in nights of their own"
+            f"the cells' labs have several clocks ({', '.join(sorted(clocks))}); a night has one: "
+            "run simulated and real cells in nights of their own"
         )
     return found
 

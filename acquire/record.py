@@ -10,7 +10,7 @@ import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 from acquire.journal import check_version
 from acquire.lease import is_held
@@ -36,6 +36,17 @@ class Done:
     """When it ended, seconds since the run began."""
     utc: str
     ended_by: str | None
+
+
+@dataclass(frozen=True)
+class Tried(Generic[T]):
+    """One action that was tried, with what it read."""
+
+    entry: int
+    arguments: list[Any]
+    """As canonical JSON gives them."""
+    attempts: list[tuple[float, list[T]]]
+    """Of each attempt when it began, seconds since the run began, and its readings."""
 
 
 @dataclass(frozen=True)
@@ -180,6 +191,28 @@ class RunRecord:
             tree, unpacked = unpack_row(value, arrays, self._pictures.read)
             result = None if tree is None else unpack(kind, tree, unpacked)
             yield Done(entry, name, json.loads(request), result, time, utc, ended_by)
+
+    def readings(self, step: int, name: str, kind: type[T]) -> Iterator[Tried[T]]:
+        """Yield each action `name` of a step that was tried, with its readings by attempt."""
+        entries = self._db.execute(
+            "SELECT id, request FROM entry WHERE kind='do' AND name=? AND step=? ORDER BY id",
+            (name, step),
+        ).fetchall()
+        for entry, request in entries:
+            begun = dict(
+                self._db.execute(
+                    "SELECT n, begun_s FROM attempt WHERE entry=?", (entry,)
+                ).fetchall()
+            )
+            rows = self._db.execute(
+                "SELECT attempt, value, arrays FROM block WHERE entry=? ORDER BY n", (entry,)
+            )
+            blocks: dict[int, list[T]] = {number: [] for number in sorted(begun)}
+            for number, value, arrays in rows:
+                tree, unpacked = unpack_row(value, arrays, self._pictures.read)
+                blocks[number].append(unpack(kind, tree, unpacked))
+            attempts = [(begun[number], held) for number, held in blocks.items()]
+            yield Tried(entry, json.loads(request), attempts)
 
     def last_block(self, name: str, kind: type[T]) -> T | None:
         """Return the newest reading of an action `name` as `kind`; None where there is none."""

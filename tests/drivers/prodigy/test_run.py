@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from acquire.launch import begin_run, resume_run
-from drivers.lab import Chosen, Lab, OpenRequest, known_drivers
+from drivers.lab import Chosen, Lab, OpenRequest
 from drivers.prodigy import DRIVER
 from drivers.xps import EtchBlock, Etched, RegionSpectrum, SweepBlock, XpsLimits
 from protocols.loader import load_protocol
@@ -106,7 +106,6 @@ def test_a_profile_runs_and_says_that_it_was_a_rehearsal(
     assert not rehearsal.desk.connected
 
 
-@pytest.mark.skipif("prodigy" not in known_drivers(), reason="install liftline again")
 @pytest.mark.parametrize("where", ["etch", pytest.param("region", marks=pytest.mark.slow)])
 def test_a_run_whose_link_broke_goes_on_with_what_is_left(
     rehearsal: Rehearsal, tmp_path: Path, where: str

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from drivers.lab import known_drivers, load_lab
+from drivers.lab import load_lab
 from drivers.prodigy.settings import ProdigySettings
 from simulators.prodigy import __main__ as started
 
@@ -19,7 +19,6 @@ LAB = re.compile(
 )
 
 
-@pytest.mark.skipif("prodigy" not in known_drivers(), reason="install liftline again")
 @pytest.mark.parametrize("text", [DOCS, README], ids=["help", "README"])
 def test_a_lab_file_that_is_shown_can_be_used(text: str, tmp_path: Path) -> None:
     shown = LAB.search(text)

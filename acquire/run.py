@@ -265,6 +265,17 @@ class Run:
             if said == "stop":
                 raise RunStopped(f"stopped by the operator at the {kind} of {of}")
 
+    def stop_once(self, reason: str) -> None:
+        """Stop the run for what ended an action; to resume is the operator's word to go on.
+
+        Raises:
+            RunStopped: unless it stopped here before.
+        """
+        if self._past.take("decide", "stopped", "null") is None:
+            stamp, text = self._time.stamp(), canonical(reason)
+            self._journal.add_entry(self._step, "decide", "stopped", "null", stamp, text)
+            raise RunStopped(reason)
+
     # -- time, chance and words -------------------------------------------------------------
 
     def now(self) -> float:

@@ -2,7 +2,9 @@
 
 Efficiency and capacity are each held against what the cycles before foretell, by a one-sided CUSUM
 of the standardised difference (Page 1954; reference value 0.5, so that it is quickest for a fall of
-one standard deviation). Cycles of another rate, and interrupted ones, do not count.
+one standard deviation). Of the efficiency, which rises ever more slowly, they foretell a median;
+of the capacity, which fades evenly, the next point of their line. Cycles of another rate, and
+interrupted ones, do not count.
 """
 
 from __future__ import annotations
@@ -31,31 +33,42 @@ RISE, RISES = 1.5, 3
 class _Fall:
     """A one-sided CUSUM of how far a figure falls below what the ones before foretell."""
 
-    def __init__(self, floor: float) -> None:
-        """`floor` is the least standard deviation that is believed, relative."""
+    def __init__(self, floor: float, *, evenly: bool) -> None:
+        """`floor` is the least standard deviation that is believed, relative.
+
+        `evenly`: it is expected to go on falling as it did.
+        """
         self._floor = floor
-        self._seen: list[float] = []
+        self._evenly = evenly
         self._base: list[float] = []
+        self._since = 0
+        """Cycles since the last one of the base."""
         self.statistic = 0.0
 
     def update(self, value: float, sigma: float) -> bool:
         """Return True when the threshold is crossed, once."""
         was = self.statistic
+        self._since += 1
         if len(self._base) >= LEAST:
-            numbers = np.arange(len(self._base))
-            slope, start = np.polyfit(numbers, self._base, 1)
-            left = np.array(self._base) - (start + slope * numbers)
-            spread = 1.4826 * float(np.median(np.abs(left)))
+            foretold, spread = self._foretold()
             spread = max(spread, sigma, self._floor * abs(value))
-            foretold = start + slope * len(self._base)
-            # what a line through `BASE` cycles foretells one cycle on has an error of its own
+            # what `BASE` cycles foretell has an error of its own
             spread *= 1.0 + 2.0 / len(self._base)
             score = (foretold - value) / spread
             self.statistic = max(0.0, self.statistic + score - REFERENCE)
         if self.statistic < 1.0:
             # while nothing seems to fall the base moves on; then it stays, lest it follow the fall
-            self._base = [*self._base, value][-BASE:]
+            self._base, self._since = [*self._base, value][-BASE:], 0
         return was < THRESHOLD <= self.statistic
+
+    def _foretold(self) -> tuple[float, float]:
+        """Return what the base foretells of this cycle, and the spread about it."""
+        base = np.array(self._base)
+        numbers = np.arange(1 - len(base), 1)
+        slope, end = np.polyfit(numbers, base, 1)
+        spread = 1.4826 * float(np.median(np.abs(base - (end + slope * numbers))))
+        foretold = end + slope * self._since if self._evenly else float(np.median(base))
+        return float(foretold), spread
 
 
 class CycleWatch:
@@ -64,10 +77,7 @@ class CycleWatch:
     def __init__(self, step: Cycling) -> None:
         """Watch the cycles of a step."""
         self._rate: float | None = None
-        self._efficiency = _Fall(floor=1e-5)
-        self._capacity = _Fall(floor=2e-4)
-        self._first_resistances: list[float] = []
-        self._risen = 0
+        self._begin_anew()
         self._efficiencies: list[float] = []
 
     def update(self, cycle: Cycle) -> list[Flag]:
@@ -78,9 +88,14 @@ class CycleWatch:
         if self._rate is None or abs(cycle.rate - self._rate) > SAME_RATE * self._rate:
             # another rate begins anew: it has another efficiency and another capacity
             self._rate = cycle.rate
-            self._efficiency, self._capacity = _Fall(floor=1e-5), _Fall(floor=2e-4)
-            self._first_resistances, self._risen = [], 0
+            self._begin_anew()
         return list(self._flags(cycle))
+
+    def _begin_anew(self) -> None:
+        self._efficiency = _Fall(floor=1e-5, evenly=False)
+        self._capacity = _Fall(floor=2e-4, evenly=True)
+        self._first_resistances: list[float] = []
+        self._risen = 0
 
     def below(self, efficiency: float, cycles: int) -> bool:
         """True if the last `cycles` efficiencies were all below a value."""

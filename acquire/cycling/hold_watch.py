@@ -29,27 +29,22 @@ Floats = npt.NDArray[np.float64]
 class HoldWatch:
     """Sees the samples of one hold; one flag of each kind at most."""
 
-    def __init__(
-        self,
-        order: HoldOrder,
-        step: Cycling,
-        index: int,
-        before: tuple[float, float] | None = None,
-    ) -> None:
-        """Watch a hold of the cycle `index`, which the cell entered with `before` (V, A)."""
+    def __init__(self, order: HoldOrder, step: Cycling, index: int) -> None:
+        """Watch a hold of the cycle `index`."""
         self._order = order
         self._flags = step.flags
         self._expected = step.nominal.capacity
         self._factor = step.safety.charge_factor
         self._index = index
-        self._before = before
         self._raised: set[str] = set()
         self._voltage: list[float] = []
         self._charge = 0.0
-        self._last: tuple[float, float] | None = None
+        self._last: Floats | None = None
+        """Time, volts and amperes of the last sample, shape (3, 1)."""
         self._spikes = 0
-        self.resistance: float | None = None
-        """Ohm, from the step of voltage and current at the hold's beginning."""
+        self.stops = False
+        """A flag that it raised stops the run."""
+        self._volt_seconds = self._seconds = 0.0
 
     def see(self, block: Samples) -> list[tuple[Flag, FlagPolicy]]:
         """Return the flags that this block raises, each with its policy."""
@@ -59,9 +54,9 @@ class HoldWatch:
         )
         if not len(times) or self._order.mode == "rest":
             return []
-        self._step_of(float(volts[0]), float(amperes[0]))
-        self._integrate(times, amperes)
+        self._integrate(times, volts, amperes)
         found = [*self._short(volts), *self._too_much()]
+        self.stops = self.stops or (bool(found) and self._flags.soft_short == "stop")
         return [(flag, self._flags.soft_short) for flag in found]
 
     def ended(self, held: Held) -> list[tuple[Flag, FlagPolicy]]:
@@ -76,19 +71,21 @@ class HoldWatch:
 
     # -- parts ------------------------------------------------------------------------------
 
-    def _step_of(self, volts: float, amperes: float) -> None:
-        if self.resistance is None and self._before is not None and self._last is None:
-            was_volts, was_amperes = self._before
-            change = amperes - was_amperes
-            if abs(change) > 0:
-                self.resistance = (volts - was_volts) / change
+    def mean_voltage(self) -> float | None:
+        """Return the mean over time, V; None without samples."""
+        return self._volt_seconds / self._seconds if self._seconds > 0 else None
 
-    def _integrate(self, times: Floats, amperes: Floats) -> None:
+    def _integrate(self, times: Floats, volts: Floats, amperes: Floats) -> None:
+        rows = np.stack([times, volts, amperes])
         if self._last is not None:
-            times = np.concatenate([[self._last[0]], times])
-            amperes = np.concatenate([[self._last[1]], amperes])
-        self._charge += float(np.sum(np.diff(times) * (amperes[1:] + amperes[:-1]) / 2))
-        self._last = (float(times[-1]), float(amperes[-1]))
+            rows = np.concatenate([self._last, rows], axis=1)
+        steps = np.diff(rows[0])
+        self._seconds += float(steps.sum())
+        middles = (rows[1:, 1:] + rows[1:, :-1]) / 2
+        volt_seconds, charge = (middles @ steps).tolist()
+        self._volt_seconds += volt_seconds
+        self._charge += charge
+        self._last = rows[:, -1:]
 
     def _short(self, volts: Floats) -> Iterator[Flag]:
         """Yield a soft short: the voltage of a charge falls and comes back, again and again."""
@@ -99,9 +96,10 @@ class HoldWatch:
         rows = np.array(self._voltage[max(0, seen - BEFORE_SPIKES) :])
         if len(rows) < BEFORE_SPIKES:
             return
-        middle = (rows[:-2] + rows[2:]) / 2
-        below = middle - rows[1:-1]
-        noise = 1.4826 * float(np.median(np.abs(below - np.median(below))))
+        # below both neighbours: a sound charge, however steep its ends, is above the one before
+        below = np.minimum(rows[:-2], rows[2:]) - rows[1:-1]
+        changes = np.diff(rows)
+        noise = 1.4826 * float(np.median(np.abs(changes - np.median(changes)))) / math.sqrt(2)
         least = max(SPIKE * noise, LEAST_SPIKE)
         fresh = below[-len(volts) :] if len(volts) < len(below) else below
         self._spikes += int((fresh > least).sum())

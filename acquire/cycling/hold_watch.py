@@ -20,6 +20,11 @@ LEAST_SPIKE = 2e-3
 """V; below it a spike is within what a range change does [lit]."""
 BEFORE_SPIKES = 12
 """Samples that are needed to know the noise."""
+SHORTED, JUMP = 0.5, 0.5
+"""V: a driven cell below the first is shorted; one that ends further beyond its end than the second
+has lost its contact; ours, to verify."""
+AGAINST = 0.01
+"""V above the lower limit: a charge that ends there has leaked more than it was given."""
 CONTACT_SHARE = 0.02
 """Of the expected charge: a hold that ends at its voltage before it has lost its contact."""
 
@@ -55,21 +60,37 @@ class HoldWatch:
         if not len(times) or self._order.mode == "rest":
             return []
         self._integrate(times, volts, amperes)
-        found = [*self._short(volts), *self._too_much()]
-        self.stops = self.stops or (bool(found) and self._flags.soft_short == "stop")
-        return [(flag, self._flags.soft_short) for flag in found]
+        share = abs(self._charge) / self._expected
+        found = [(flag, self._flags.soft_short) for flag in self._short(volts)]
+        found += self._too_much(share) if share > self._factor * (1 + 1e-3) else ()
+        self.stops = self.stops or any(policy == "stop" for _, policy in found)
+        return found
 
     def ended(self, held: Held) -> list[tuple[Flag, FlagPolicy]]:
         """Return the flags that the hold's end raises."""
-        share = abs(held.charge) / self._expected
-        if held.ended_by in ("voltage", "limit") and share < CONTACT_SHARE:
-            note = f"the voltage ran to {held.voltage:.3f} V after {share:.2%} of the capacity"
-            return [
-                (self._flag("contact lost", note, share, CONTACT_SHARE), self._flags.contact_lost)
-            ]
+        share, order = abs(held.charge) / self._expected, self._order
+        if held.ended_by == "charge" and share >= self._factor * (1 - 1e-3):
+            return list(self._too_much(share))
+        if held.ended_by == "limit" and held.seconds >= order.seconds_max * (1 - 1e-6):
+            note = f"{held.seconds:.0f} s and no end: longer than the safety's time_factor allows"
+            flag = self._flag("too long", note, held.seconds, order.seconds_max)
+            return [(flag, self._flags.soft_short)]
+        if held.ended_by in ("voltage", "limit"):
+            return list(self._sudden(held, share))
         return []
 
     # -- parts ------------------------------------------------------------------------------
+
+    def _sudden(self, held: Held, share: float) -> Iterator[tuple[Flag, FlagPolicy]]:
+        """Yield what a voltage tells that was not reached as a sound cell reaches it."""
+        note = f"the voltage ran to {held.voltage:.3f} V after {share:.2%} of the capacity"
+        order, target = self._order, self._order.end_voltage
+        collapsed = abs(held.voltage) < SHORTED < abs(order.voltage_min)
+        if collapsed or (order.current > 0 and held.voltage < order.voltage_min + AGAINST):
+            yield self._flag("short", note, abs(held.voltage), SHORTED), self._flags.soft_short
+        elif share < CONTACT_SHARE or (target and abs(held.voltage - target) > JUMP):
+            flag = self._flag("contact lost", note, share, CONTACT_SHARE)
+            yield flag, self._flags.contact_lost
 
     def mean_voltage(self) -> float | None:
         """Return the mean over time, V; None without samples."""
@@ -107,11 +128,10 @@ class HoldWatch:
             note = f"{self._spikes} falls of the voltage by more than {least * 1e3:.2g} mV"
             yield self._flag("soft short", note, float(self._spikes), float(SPIKES))
 
-    def _too_much(self) -> Iterator[Flag]:
-        share = abs(self._charge) / self._expected
-        if share > self._factor and "short" not in self._raised:
+    def _too_much(self, share: float) -> Iterator[tuple[Flag, FlagPolicy]]:
+        if "short" not in self._raised:
             note = f"{share:.0%} of the nominal capacity in one hold: a charge that never ends"
-            yield self._flag("short", note, share, self._factor)
+            yield self._flag("short", note, share, self._factor), self._flags.soft_short
 
     def _flag(self, kind: str, note: str, statistic: float, threshold: float) -> Flag:
         self._raised.add(kind)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -86,3 +87,13 @@ def cycle(potentiostat: Potentiostat, current: float = FIVE_C) -> tuple[Held, He
     """Charge to 5.1 V and discharge to 3.5 V; return both ends."""
     charged = run_hold(potentiostat, order(current))[1]
     return charged, run_hold(potentiostat, order(-current))[1]
+
+
+def as_killed(world: Path, name: str) -> Path:
+    """Return a copy of a world in use: what a process that is killed now would leave."""
+    left = world.with_name(name)
+    for ending in ("", "-wal"):
+        beside = world.with_name(world.name + ending)
+        if beside.exists():
+            shutil.copy(beside, left.with_name(name + ending))
+    return left

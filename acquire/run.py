@@ -181,17 +181,6 @@ class Run:
         held: V = unpack(_type_of(value), json.loads(entry.value), ())
         return held, entry.time
 
-    def stop(self, reason: str) -> None:
-        """Stop the run here, once: to resume is the operator's word to go on.
-
-        Raises:
-            RunStopped: the journal does not hold it yet.
-        """
-        if self._past.take("decide", "stop", "null") is None:
-            text = canonical(reason)
-            self._journal.add_entry(self._step, "decide", "stop", "null", self._time.stamp(), text)
-            raise RunStopped(reason)
-
     def verified(self, what: str, holds: bool) -> bool:
         """Journal whether `what` was seen to hold, for the interlocks that ask for it.
 
@@ -275,6 +264,17 @@ class Run:
             said = self.ask(f"{kind} of {of}: {note or 'go on?'}", ("go on", "stop"), "stop")
             if said == "stop":
                 raise RunStopped(f"stopped by the operator at the {kind} of {of}")
+
+    def stop_once(self, reason: str) -> None:
+        """Stop the run for what ended an action; to resume is the operator's word to go on.
+
+        Raises:
+            RunStopped: unless it stopped here before.
+        """
+        if self._past.take("decide", "stopped", "null") is None:
+            stamp, text = self._time.stamp(), canonical(reason)
+            self._journal.add_entry(self._step, "decide", "stopped", "null", stamp, text)
+            raise RunStopped(reason)
 
     # -- time, chance and words -------------------------------------------------------------
 

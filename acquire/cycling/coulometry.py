@@ -46,7 +46,7 @@ class Cycle:
     interrupted: bool = False
     """Cut off and gone on with: left out of statistics."""
     resistance: float | None = None
-    """Ohm, from the first step of the current."""
+    """Ohm: mean voltage of the charge less that of the discharge, over both currents."""
 
 
 def half_cycle(order: HoldOrder, held: Held, setup: PotentiostatSetup) -> HalfCycle:

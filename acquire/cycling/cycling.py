@@ -52,9 +52,8 @@ class _Cell:
         """Of the cycle under way: charges under True, discharges under False."""
         self.cut_off = False
         """Something of the cycle under way was cut off and gone on with."""
-        self.resistance: float | None = None
-        self.before: tuple[float, float] | None = None
-        """Volts and amperes at the end of the last hold."""
+        self.volts: dict[bool, float] = {}
+        """Mean voltage of its last charge and discharge, V."""
 
     def do(self, moves: Sequence[Any]) -> None:
         """Do holds and loops in order."""
@@ -71,7 +70,7 @@ class _Cell:
         """Do a loop until its count or its condition ends it."""
         for _ in range(loop.times):
             if loop.counts_as_cycle:
-                self.halves, self.cut_off, self.resistance = {True: [], False: []}, False, None
+                self.halves, self.cut_off, self.volts = {True: [], False: []}, False, {}
             self.do(loop.steps)
             if loop.counts_as_cycle:
                 self.end_cycle()
@@ -84,14 +83,11 @@ class _Cell:
     def hold(self, move: Hold) -> Held:
         """Do one hold, watched while it goes on."""
         order = self.orders.order(move, self.last_charge)
-        watch = HoldWatch(order, self.step, len(self.cycles), self.before)
+        watch = HoldWatch(order, self.step, len(self.cycles))
         held = self.run.watching(watch).do(self.potentiostat.hold, order)
-        self.before = (held.voltage, held.current if order.mode != "rest" else 0.0)
         self.cut_off = self.cut_off or self.run.was_cut_off()
         if order.mode != "rest":
             self.note(order, held, watch)
-        if watch.stops:
-            self.run.stop(f"the cell is off: {watch.stops}")
         return held
 
     def note(self, order: HoldOrder, held: Held, watch: HoldWatch) -> None:
@@ -101,10 +97,13 @@ class _Cell:
             self.halves[charges].append(half_cycle(order, held, self.setup))
         if charges:
             self.last_charge = abs(held.charge)
-        if self.resistance is None:
-            self.resistance = watch.resistance
+        mean = watch.mean_voltage()
+        if mean is not None:
+            self.volts[charges] = mean
         for flag, policy in watch.ended(held):
             self.run.flag(flag, policy)
+        if watch.stops:
+            self.run.stop_once("the short of the cell stops the run, as the protocol says")
 
     def end_cycle(self) -> None:
         """Reckon the cycle, flag what it tells, and say so."""
@@ -120,7 +119,7 @@ class _Cell:
             uncertainty=uncertainty,
             rate=passed / self.step.nominal.capacity / hours if hours else 0.0,
             interrupted=self.cut_off,
-            resistance=self.resistance,
+            resistance=self.polarisation(charged, discharged),
         )
         self.cycles.append(cycle)
         flags = _policies(self.step.flags)
@@ -129,6 +128,13 @@ class _Cell:
         self.halves = {}
         told = "" if value is None else f", efficiency {value:.2%}"
         self.run.progress(cycle.number, self.planned, f"{passed:.4g} C{told}")
+
+    def polarisation(self, charged: HalfCycle | None, discharged: HalfCycle | None) -> float | None:
+        """Return the difference of the mean voltages over the sum of the mean currents, ohm."""
+        if charged is None or discharged is None or len(self.volts) < 2:
+            return None
+        currents = charged.charge / charged.seconds + discharged.charge / discharged.seconds
+        return (self.volts[True] - self.volts[False]) / currents
 
     def result(self, resistance: float | None) -> dict[str, Any]:
         """Return capacities, efficiencies and what was resolved."""

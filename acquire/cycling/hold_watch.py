@@ -20,6 +20,11 @@ LEAST_SPIKE = 2e-3
 """V; below it a spike is within what a range change does [lit]."""
 BEFORE_SPIKES = 12
 """Samples that are needed to know the noise."""
+SHORTED, JUMP = 0.5, 0.5
+"""V: a driven cell below the first is shorted; one that ends further beyond its end than the second
+has lost its contact; ours, to verify."""
+AGAINST = 0.01
+"""V above the lower limit: a charge that ends there has leaked more than it was given."""
 CONTACT_SHARE = 0.02
 """Of the expected charge: a hold that ends at its voltage before it has lost its contact."""
 
@@ -29,29 +34,22 @@ Floats = npt.NDArray[np.float64]
 class HoldWatch:
     """Sees the samples of one hold; one flag of each kind at most."""
 
-    def __init__(
-        self,
-        order: HoldOrder,
-        step: Cycling,
-        index: int,
-        before: tuple[float, float] | None = None,
-    ) -> None:
-        """Watch a hold of the cycle `index`, which the cell entered with `before` (V, A)."""
+    def __init__(self, order: HoldOrder, step: Cycling, index: int) -> None:
+        """Watch a hold of the cycle `index`."""
         self._order = order
         self._flags = step.flags
         self._expected = step.nominal.capacity
         self._factor = step.safety.charge_factor
         self._index = index
-        self._before = before
         self._raised: set[str] = set()
         self._voltage: list[float] = []
         self._charge = 0.0
-        self._last: tuple[float, float] | None = None
+        self._last: Floats | None = None
+        """Time, volts and amperes of the last sample, shape (3, 1)."""
         self._spikes = 0
-        self.resistance: float | None = None
-        """Ohm, from the step of voltage and current at the hold's beginning."""
-        self.stops = ""
-        """Why the run is to stop here; empty where it goes on."""
+        self.stops = False
+        """A flag that it raised stops the run."""
+        self._volt_seconds = self._seconds = 0.0
 
     def see(self, block: Samples) -> list[tuple[Flag, FlagPolicy]]:
         """Return the flags that this block raises, each with its policy."""
@@ -61,60 +59,79 @@ class HoldWatch:
         )
         if not len(times) or self._order.mode == "rest":
             return []
-        self._step_of(float(volts[0]), float(amperes[0]))
-        self._integrate(times, amperes)
-        found = [*self._short(volts), *self._too_much()]
-        if found and self._flags.soft_short == "stop":
-            self.stops = found[0].note
-        return [(flag, self._flags.soft_short) for flag in found]
+        self._integrate(times, volts, amperes)
+        share = abs(self._charge) / self._expected
+        found = [(flag, self._flags.soft_short) for flag in self._short(volts)]
+        found += self._too_much(share) if share > self._factor * (1 + 1e-3) else ()
+        self.stops = self.stops or any(policy == "stop" for _, policy in found)
+        return found
 
     def ended(self, held: Held) -> list[tuple[Flag, FlagPolicy]]:
         """Return the flags that the hold's end raises."""
-        share = abs(held.charge) / self._expected
-        if held.ended_by in ("voltage", "limit") and share < CONTACT_SHARE:
-            note = f"the voltage ran to {held.voltage:.3f} V after {share:.2%} of the capacity"
-            return [
-                (self._flag("contact lost", note, share, CONTACT_SHARE), self._flags.contact_lost)
-            ]
+        share, order = abs(held.charge) / self._expected, self._order
+        if held.ended_by == "charge" and share >= self._factor * (1 - 1e-3):
+            return list(self._too_much(share))
+        if held.ended_by == "limit" and held.seconds >= order.seconds_max * (1 - 1e-6):
+            note = f"{held.seconds:.0f} s and no end: longer than the safety's time_factor allows"
+            flag = self._flag("too long", note, held.seconds, order.seconds_max)
+            return [(flag, self._flags.soft_short)]
+        if held.ended_by in ("voltage", "limit"):
+            return list(self._sudden(held, share))
         return []
 
     # -- parts ------------------------------------------------------------------------------
 
-    def _step_of(self, volts: float, amperes: float) -> None:
-        if self.resistance is None and self._before is not None and self._last is None:
-            was_volts, was_amperes = self._before
-            change = amperes - was_amperes
-            if abs(change) > 0:
-                self.resistance = (volts - was_volts) / change
+    def _sudden(self, held: Held, share: float) -> Iterator[tuple[Flag, FlagPolicy]]:
+        """Yield what a voltage tells that was not reached as a sound cell reaches it."""
+        note = f"the voltage ran to {held.voltage:.3f} V after {share:.2%} of the capacity"
+        order, target = self._order, self._order.end_voltage
+        collapsed = abs(held.voltage) < SHORTED < abs(order.voltage_min)
+        if collapsed or (order.current > 0 and held.voltage < order.voltage_min + AGAINST):
+            yield self._flag("short", note, abs(held.voltage), SHORTED), self._flags.soft_short
+        elif share < CONTACT_SHARE or (target and abs(held.voltage - target) > JUMP):
+            flag = self._flag("contact lost", note, share, CONTACT_SHARE)
+            yield flag, self._flags.contact_lost
 
-    def _integrate(self, times: Floats, amperes: Floats) -> None:
+    def mean_voltage(self) -> float | None:
+        """Return the mean over time, V; None without samples."""
+        return self._volt_seconds / self._seconds if self._seconds > 0 else None
+
+    def _integrate(self, times: Floats, volts: Floats, amperes: Floats) -> None:
+        rows = np.stack([times, volts, amperes])
         if self._last is not None:
-            times = np.concatenate([[self._last[0]], times])
-            amperes = np.concatenate([[self._last[1]], amperes])
-        self._charge += float(np.sum(np.diff(times) * (amperes[1:] + amperes[:-1]) / 2))
-        self._last = (float(times[-1]), float(amperes[-1]))
+            rows = np.concatenate([self._last, rows], axis=1)
+        steps = np.diff(rows[0])
+        self._seconds += float(steps.sum())
+        middles = (rows[1:, 1:] + rows[1:, :-1]) / 2
+        volt_seconds, charge = (middles @ steps).tolist()
+        self._volt_seconds += volt_seconds
+        self._charge += charge
+        self._last = rows[:, -1:]
 
     def _short(self, volts: Floats) -> Iterator[Flag]:
         """Yield a soft short: the voltage of a charge falls and comes back, again and again."""
         if self._order.current <= 0 or "soft short" in self._raised:
             return
-        rows = np.array([*self._voltage, *volts.tolist()])
-        self._voltage = rows[-BEFORE_SPIKES:].tolist()
+        seen = len(self._voltage)
+        self._voltage += volts.tolist()
+        rows = np.array(self._voltage[max(0, seen - BEFORE_SPIKES) :])
         if len(rows) < BEFORE_SPIKES:
             return
-        depth = np.minimum(rows[:-2], rows[2:]) - rows[1:-1]
-        noise = 1.4826 * float(np.median(np.abs(np.diff(rows, 2)))) / math.sqrt(6.0)
+        # below both neighbours: a sound charge, however steep its ends, is above the one before
+        below = np.minimum(rows[:-2], rows[2:]) - rows[1:-1]
+        changes = np.diff(rows)
+        noise = 1.4826 * float(np.median(np.abs(changes - np.median(changes)))) / math.sqrt(2)
         least = max(SPIKE * noise, LEAST_SPIKE)
-        self._spikes += int((depth[-len(volts) :] > least).sum())
+        fresh = below[-len(volts) :] if len(volts) < len(below) else below
+        self._spikes += int((fresh > least).sum())
         if self._spikes >= SPIKES:
             note = f"{self._spikes} falls of the voltage by more than {least * 1e3:.2g} mV"
             yield self._flag("soft short", note, float(self._spikes), float(SPIKES))
 
-    def _too_much(self) -> Iterator[Flag]:
-        share = abs(self._charge) / self._expected
-        if share > self._factor and "short" not in self._raised:
+    def _too_much(self, share: float) -> Iterator[tuple[Flag, FlagPolicy]]:
+        if "short" not in self._raised:
             note = f"{share:.0%} of the nominal capacity in one hold: a charge that never ends"
-            yield self._flag("short", note, share, self._factor)
+            yield self._flag("short", note, share, self._factor), self._flags.soft_short
 
     def _flag(self, kind: str, note: str, statistic: float, threshold: float) -> Flag:
         self._raised.add(kind)

@@ -179,13 +179,13 @@ class SimPotentiostat(Potentiostat):
         until, by = self._host_end(now, back)
         try:
             reached = after
-            for edge in self._edges(now, back, until):
+            for index, edge in enumerate(self._edges(now, back, until)):
                 self._world.wait_until(now.row.began + edge)
                 self._world.note_time()
                 self._answer()
                 if not self._is_running(number):
-                    edge = until
-                kept = self._settings.buffer if edge == back else None
+                    edge = math.inf
+                kept = self._settings.buffer if index == 0 and back > 0 else None
                 block = _between(now.samples, reached, edge, kept)
                 reached = edge
                 if self._channel.tripped and not self._is_running(number):
@@ -232,7 +232,8 @@ class SimPotentiostat(Potentiostat):
     def _tell(self, row: HoldRow, after: float) -> Generator[Samples, None, Held]:
         """Yield what the device still has of a hold that is over, and return its end."""
         done = self._channel.reckon(row)
-        block = _between(done.samples, after, row.seconds or 0.0, self._settings.buffer)
+        until = math.inf if row.on_device else (row.seconds or 0.0)
+        block = _between(done.samples, after, until, self._settings.buffer)
         if len(block.seconds):
             yield block
         return self._told(row.number, host=False)
@@ -244,7 +245,7 @@ class SimPotentiostat(Potentiostat):
         assert row.number == number
         assert row.seconds is not None
         assert row.counted is not None
-        self._world.collect(number)
+        self._channel.collect()
         self._world.note_time()
         late = 0.0
         if host:

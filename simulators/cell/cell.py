@@ -32,6 +32,8 @@ MODES = 4
 """Of diffusion; what is faster follows at once."""
 NEW_CYCLE = 0.1
 """Share of the capacity that must be discharged before the next charge is another cycle's."""
+ZOOM = 32
+"""Points of each closer look."""
 GRID = 96
 """Points of a stretch at which an event is looked for, closest at both ends."""
 
@@ -176,8 +178,6 @@ class Cell:
             longest: s that is looked ahead.
             stress: what is wrong with the cell.
         """
-        from scipy.optimize import brentq
-
         reach = min(longest, self._reach(state, current, levels, stress))
         times = reach * 0.5 * (1.0 - np.cos(np.linspace(0.0, math.pi, GRID)))
         volts = self.voltages(state, current, times, stress)
@@ -189,17 +189,37 @@ class Cell:
             first = int(beyond.argmax())
             when = 0.0
             if first:
-                when = brentq(
-                    lambda t, at=level: float(self.voltages(state, current, t, stress)) - at,
-                    times[first - 1],
-                    times[first],
-                    xtol=1e-6,
-                )
+                within = float(times[first - 1]), float(times[first])
+                when = self._crossing(state, current, level, within, stress)
             if best is None or when < best[0]:
-                best = (float(when), index)
+                best = (when, index)
         return best
 
     # -- parts ------------------------------------------------------------------------------
+
+    def _crossing(
+        self,
+        state: CellState,
+        current: float,
+        level: float,
+        within: tuple[float, float],
+        stress: Stress,
+    ) -> float:
+        """Return when, between two times of which one is beyond it, the voltage crosses `level`.
+
+        Three looks on ever finer curves, then a straight line: within a microsecond, tested
+        against a bisection; several times as fast as one point after the other.
+        """
+        early, late = within
+        for _ in range(3):
+            times = np.linspace(early, late, ZOOM)
+            above = self.voltages(state, current, times, stress) - level
+            first = int((np.signbit(above) != np.signbit(above[0])).argmax())
+            if not first:
+                return early if above[0] == 0 else late
+            early, late = float(times[first - 1]), float(times[first])
+        low, high = float(above[first - 1]), float(above[first])
+        return early + (late - early) * low / (low - high)
 
     def _net(self, state: CellState, current: float, stress: Stress) -> float:
         """Return how fast the cathode is charged, A."""

@@ -87,11 +87,11 @@ class Channel:
         )
         told = mirrored(row.order) if backwards else row.order
         way = course(self.cell, row.before, told, row.began, self.fate, outlet)
-        samples = instrument.samples(row.order, way, way.seconds, row.began, row.number)
         seconds, ended_by, tripped = way.seconds, str(way.ended_by), None
         for fault in self.fate.faults:
             if isinstance(fault, Trips) and row.began <= fault.at < row.began + seconds:
                 seconds, ended_by, tripped = fault.at - row.began, "stopped", fault.error
+        samples = instrument.samples(row.order, way, seconds, row.began, row.number)
         return Running(row, way, samples, seconds, ended_by, tripped)
 
     def catch_up(self) -> None:
@@ -100,6 +100,12 @@ class Channel:
         if now is not None and self.world.now() >= now.row.began + now.seconds - 1e-6:
             self.tripped = now.tripped
             self._end(now, now.seconds, now.ended_by, on_device=True)
+
+    def collect(self) -> None:
+        """Note that the host was told how the last hold ended."""
+        assert self.last is not None
+        self.last = replace(self.last, collected=True)
+        self.world.collect(self.last.number)
 
     def stop(self, ended_by: str) -> None:
         """End the hold now, if there is one; the cell is off."""

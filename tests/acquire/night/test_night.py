@@ -1,0 +1,151 @@
+from __future__ import annotations
+
+import json
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from acquire.channels import claimed
+from acquire.night.begin import go
+from acquire.night.cells import cells_of, next_of
+from acquire.night.night import Night, night_lock
+from acquire.record import RunRecord
+from acquire.show import show
+from drivers.clock import JumpingClock
+from drivers.errors import InputError, RunInUseError
+from protocols.night import NightPlan
+
+CYCLES = 4
+PROTOCOL = f"""\
+kind: cycling
+nominal: {{capacity: 1.47 uAh, basis: by area, source: the paper}}
+record: {{every: 60 s, voltage_change: 50 mV}}
+safety: {{voltage_min: 3.3 V, voltage_max: 5.2 V, current_max: 15 uA}}
+pre_flight: {{voltage_min: 2.5 V, voltage_max: 5.0 V, pulse: {{rate: C/10}}}}
+schedule:
+  - do: loop
+    times: {CYCLES}
+    steps:
+      - {{do: charge, rate: 5C, until: [{{voltage: 5.1 V}}]}}
+      - {{do: discharge, rate: 5C, until: [{{voltage: 3.5 V}}]}}
+"""
+
+
+def write(folder: Path, cells: dict[str, dict[str, Any]], **plan: Any) -> Path:
+    """Write a plan whose cells all run `PROTOCOL`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    protocol = folder / "short.yaml"
+    protocol.write_text(PROTOCOL, encoding="utf-8")
+    listed = [
+        {"name": name, "protocol": str(protocol), "seed": seed, "settings": settings}
+        for seed, (name, settings) in enumerate(cells.items())
+    ]
+    path = folder / "plan.yaml"
+    path.write_text(json.dumps({"name": "test", "cells": listed, **plan}), encoding="utf-8")
+    return path
+
+
+def night(path: Path, out: Path) -> tuple[int, dict[str, dict[str, Any]], list[str]]:
+    """Run a night; return its code, its summary by cell, and what was said."""
+    said: list[str] = []
+    code = go(path, out, say=said.append, as_json=False)
+    entries = json.loads((out / "test" / "summary.json").read_text(encoding="utf-8"))
+    return code, {entry["cell"]: entry for entry in entries}, said
+
+
+def test_every_good_cell_is_done_and_a_bad_one_is_held_with_the_reason(tmp_path: Path) -> None:
+    reversed_leads = {"faults": [{"kind": "reversed_leads", "at": 0.0}]}
+    path = write(tmp_path, {"A": {}, "B": reversed_leads, "C": {}})
+    code, cells, _ = night(path, tmp_path)
+    assert code == 1
+    assert cells["B"]["state"] == "held"
+    assert "reversed" in cells["B"]["reason"]
+    assert [cells[name]["state"] for name in "AC"] == ["done", "done"]
+    assert [cells[name]["cycles"] for name in "AC"] == [CYCLES, CYCLES]
+
+
+def test_the_same_command_after_it_was_done_does_nothing_more(tmp_path: Path) -> None:
+    path = write(tmp_path, {"A": {}})
+    night(path, tmp_path)
+    runs = sorted(tmp_path.glob("test/A/*"))
+    code, cells, _ = night(path, tmp_path)
+    assert code == 0
+    assert cells["A"]["state"] == "done"
+    assert sorted(tmp_path.glob("test/A/*")) == runs
+
+
+def test_at_the_end_of_the_window_cells_rest_and_go_on_in_the_next_one(tmp_path: Path) -> None:
+    from datetime import UTC, datetime
+
+    path = write(tmp_path, {"A": {}, "B": {}}, window="20:00-20:50 UTC")
+    plan = NightPlan.model_validate(json.loads(path.read_text(encoding="utf-8")))
+    cells = cells_of(plan, tmp_path, tmp_path / "test")
+    clock = JumpingClock(0.0, datetime(2026, 11, 24, 12, tzinfo=UTC))
+    Night(plan, cells, clock, lambda text: None).run()
+    for cell in cells:
+        assert next_of(cell) == ("done", "")
+        assert cell.run is not None
+        with RunRecord(cell.run) as record:
+            view = show(record)
+            begun = [
+                event["utc"] for event in record.events("session") if event["state"] == "running"
+            ]
+        assert view["results"][0]["cycles"] == CYCLES
+        assert len(begun) > 1
+        assert all(datetime.fromisoformat(utc).hour == 20 for utc in begun)
+        assert all(gap["kind"] in ("away", "interrupted") for gap in view["gaps"])
+
+
+def test_a_trip_is_told_to_a_command(tmp_path: Path) -> None:
+    told = tmp_path / "told.json"
+    script = f"import sys; open({str(told)!r}, 'a').write(sys.stdin.read())"
+    import sys
+
+    command = [sys.executable, "-c", script]
+    no_cell = {"faults": [{"kind": "no_cell", "at": 0.0}]}
+    night(write(tmp_path, {"A": no_cell}, on_trip=command), tmp_path)
+    assert json.loads(told.read_text(encoding="utf-8"))["cell"] == "A"
+
+
+def test_a_second_night_of_the_same_plan_is_refused(tmp_path: Path) -> None:
+    path = write(tmp_path, {"A": {}})
+    with night_lock(tmp_path / "test"), pytest.raises(RunInUseError):
+        night(path, tmp_path)
+
+
+def test_a_channel_is_claimed_once_and_each_claim_has_a_greater_token(tmp_path: Path) -> None:
+    with claimed("methodscript COM3", "run one", tmp_path) as first:
+        refused: list[str] = []
+
+        def second() -> None:
+            try:
+                with claimed("methodscript COM3", "run two", tmp_path):
+                    pass
+            except RunInUseError as error:
+                refused.append(str(error))
+
+        thread = threading.Thread(target=second)
+        thread.start()
+        thread.join()
+    assert "run one" in refused[0]
+    with claimed("methodscript COM3", "run three", tmp_path) as later:
+        assert later > first
+
+
+@pytest.mark.parametrize(
+    ("cell", "says"),
+    [
+        ({"name": "A", "protocol": "nowhere"}, "cell A"),
+        ({"name": "A", "protocol": "joule2020/cycling", "lab": "none.yaml"}, "cell A"),
+    ],
+)
+def test_a_cell_that_cannot_run_is_refused_before_any_is_connected(
+    tmp_path: Path, cell: dict[str, Any], says: str
+) -> None:
+    path = tmp_path / "plan.yaml"
+    path.write_text(json.dumps({"name": "test", "cells": [cell]}), encoding="utf-8")
+    with pytest.raises(InputError, match=says):
+        go(path, tmp_path, say=lambda text: None, as_json=False)
+    assert not (tmp_path / "test").exists()

@@ -252,6 +252,8 @@ class CyclingFlags(Written):
     """Voltage spikes or a charge that never ends."""
     contact_lost: FlagPolicy = "stop"
     """The voltage runs to its limit with no charge passed."""
+    overload: FlagPolicy = "stop"
+    """The current is beyond its range."""
     efficiency: FlagPolicy = "note"
     """The efficiency has fallen (CUSUM)."""
     fade: FlagPolicy = "note"

@@ -103,7 +103,7 @@ class _Cell:
         for flag, policy in watch.ended(held):
             self.run.flag(flag, policy)
         if watch.stops:
-            self.run.stop_once("the short of the cell stops the run, as the protocol says")
+            self.run.stop_once("a flag of the cell stops the run, as the protocol says")
 
     def end_cycle(self) -> None:
         """Reckon the cycle, flag what it tells, and say so."""

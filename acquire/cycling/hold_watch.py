@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from acquire.flags import Flag
-from drivers.potentiostat import Held, HoldOrder, Samples
+from drivers.potentiostat import OVERLOAD, Held, HoldOrder, Samples
 from protocols.cycling import Cycling
 from protocols.model import FlagPolicy
 
@@ -18,6 +18,8 @@ SPIKE, SPIKES = 8.0, 3
 many of them in one charge are a soft short; ours, to verify."""
 LEAST_SPIKE = 2e-3
 """V; below it a spike is within what a range change does [lit]."""
+OVERLOADED = 3
+"""Samples of a block beyond the range that are more than a glitch; ours."""
 BEFORE_SPIKES = 12
 """Samples that are needed to know the noise."""
 SHORTED, JUMP = 0.5, 0.5
@@ -57,11 +59,13 @@ class HoldWatch:
         times, volts, amperes = (
             column[good] for column in (block.seconds, block.voltage, block.current)
         )
+        found = list(self._overload(block))
         if not len(times) or self._order.mode == "rest":
-            return []
+            self.stops = self.stops or any(policy == "stop" for _, policy in found)
+            return found
         self._integrate(times, volts, amperes)
         share = abs(self._charge) / self._expected
-        found = [(flag, self._flags.soft_short) for flag in self._short(volts)]
+        found += [(flag, self._flags.soft_short) for flag in self._short(volts)]
         found += self._too_much(share) if share > self._factor * (1 + 1e-3) else ()
         self.stops = self.stops or any(policy == "stop" for _, policy in found)
         return found
@@ -91,6 +95,14 @@ class HoldWatch:
         elif share < CONTACT_SHARE or (target and abs(held.voltage - target) > JUMP):
             flag = self._flag("contact lost", note, share, CONTACT_SHARE)
             yield flag, self._flags.contact_lost
+
+    def _overload(self, block: Samples) -> Iterator[tuple[Flag, FlagPolicy]]:
+        """Yield that the current range is overloaded: what is counted is not the charge."""
+        beyond = int(((block.status & OVERLOAD) > 0).sum())
+        if self._order.mode != "rest" and beyond >= OVERLOADED and "overload" not in self._raised:
+            note = f"{beyond} samples beyond the current range: their charge is not known"
+            flag = self._flag("overload", note, float(beyond), float(OVERLOADED))
+            yield flag, self._flags.overload
 
     def mean_voltage(self) -> float | None:
         """Return the mean over time, V; None without samples."""

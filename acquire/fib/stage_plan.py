@@ -271,7 +271,7 @@ def _slice(step: LiftOut, cut: Cut, thick: float, turn: float) -> Takes:
     """Return what a slice off one face takes: tilt, wait, place, mill, tilt back, measure."""
     near, thin = joint_view(step), step.views.thin
     long, deep = step.lamella.kept + 2 * BEYOND, step.lamella.depth
-    thick += 0.1e-6 if cut is step.polish else OUTSIDE
+    thick += 0.06e-6 if cut is step.polish else OUTSIDE
     charge = _slice_charge(step, cut, long, thick, deep)
     parts = max(1, math.ceil(charge / cut.current / LONGEST - 1e-9))
     tilts = 2 * stage(turn=turn) + Takes(SETTLE)

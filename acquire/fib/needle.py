@@ -45,6 +45,8 @@ ABOVE = 0.65
 
 THIN = 24.0
 """Pixels within which a tip ends that is too thin to be seen as bright as the needle."""
+MARGIN = int(2 * THIN)
+"""Pixels around the cone that are looked at."""
 BACK = 2.0
 """Pixels inside the cone from which its end is looked for."""
 
@@ -59,12 +61,13 @@ def needle_tip(picture: BeamPicture) -> Tip:
     near = _near_the_needle(pixels)
     if isinstance(near, str):
         return Tip(refused(near), refused(near))
+    pixels, near, (v, u) = _cut_out(pixels, near, picture.pixel_size)
     scales = SCALES[0], min(SCALES[1], max(WIDE, BLUNT / picture.pixel_size))
-    fine, coarse = (_tip(pixels, near, picture.pixel_size, scale) for scale in scales)
+    fine, coarse = (_tip(pixels, near, scale) for scale in scales)
     size = picture.pixel_size
     return Tip(
-        _both(fine[0], coarse[0], size, "u of the tip"),
-        _both(fine[1], coarse[1], size, "v of the tip"),
+        _both(u + fine[0] * size, u + coarse[0] * size, size, "u of the tip"),
+        _both(v + fine[1] * size, v + coarse[1] * size, size, "v of the tip"),
     )
 
 
@@ -95,8 +98,17 @@ def _near_the_needle(pixels: Floats) -> Mask | str:
     return why
 
 
-def _tip(pixels: Floats, near: Mask, size: float, scale: float) -> tuple[float, float]:
-    """Return u and v of the tip at one filter scale."""
+def _cut_out(pixels: Floats, near: Mask, size: float) -> tuple[Floats, Mask, tuple[float, float]]:
+    """Return what is around the cone, and v and u of its first pixel (m)."""
+    rows, columns = np.flatnonzero(near.any(axis=1)), np.flatnonzero(near.any(axis=0))
+    top, left = max(0, int(rows[0]) - MARGIN), max(0, int(columns[0]) - MARGIN)
+    part = (slice(top, int(rows[-1]) + MARGIN), slice(left, int(columns[-1]) + MARGIN))
+    at_v, at_u = (places(count, size) for count in pixels.shape)
+    return pixels[part], near[part], (float(at_v[top]), float(at_u[left]))
+
+
+def _tip(pixels: Floats, near: Mask, scale: float) -> tuple[float, float]:
+    """Return column and row of the tip at one filter scale, between pixels."""
     from scipy.ndimage import binary_dilation, gaussian_filter
 
     smooth = gaussian_filter(pixels, scale)
@@ -108,8 +120,7 @@ def _tip(pixels: Floats, near: Mask, size: float, scale: float) -> tuple[float, 
     if isinstance(cone, str) or axis is None:  # too thin to be seen sharply: as it was found
         cone, axis = near, _axis(near) or (0.0, -1.0)
     row, column = _end(cone, smooth, needle, axis)
-    at_u, at_v = (places(count, size) for count in smooth.shape[::-1])
-    return float(at_u[0] + column * size), float(at_v[0] + row * size)
+    return column, row
 
 
 def _from_the_right(bright: Mask) -> Mask | str:

@@ -1,11 +1,12 @@
 """Needle in and contact: the needle comes to the lamella's free end, seen at each part of the way.
 
-Nothing but images tells where the tip is: its encoders may be wrong at any time. It never goes down
-by more than it can miss and still be above the film, and what is seen elsewhere is not moved on.
+Nothing but images tells where the tip is: its encoders may be wrong at any time. Near the film it
+is looked at after every step, and what is seen elsewhere than it was sent is not moved on.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -19,7 +20,7 @@ from acquire.fib.measured import Measured, refused
 from acquire.fib.needle import Tip, needle_tip
 from acquire.fib.session import Session
 from acquire.flags import Flag
-from drivers.fib import BeamPicture, NeedlePosition
+from drivers.fib import BeamPicture, NeedlePosition, seen
 from protocols.fib import BeamImage
 
 CENTRED, CENTRED_IN = 0.5e-6, 3
@@ -195,34 +196,63 @@ def _down_to_the_slit(session: Session, view: BeamImage, watched: Watched) -> fl
     end = at.u + session.step.lamella.length / 2
     above = session.step.needle_in.above
     for height in WAY_DOWN:
-        _near(session, end + width / 2, at.v, height)
+        _near(session, view, NeedlePosition(end + width / 2, at.v, height))
         look_again(session, view, above - height, watched.see)
         above = height
     end = end_seen(session, view)
     for _ in range(FINER_TRIES):
-        _near(session, end + width / 2, at.v, above)
-        tip = look_again(session, view, 0.0, watched.see)
-        off = tip.to(NeedlePosition(end + width / 2, at.v, above))
+        over = NeedlePosition(end + width / 2, at.v, above)
+        _near(session, view, over)
+        off = look_again(session, view, 0.0, watched.see).to(over)
         if session.decide("needle over the slit", off <= FINE):
             break
     else:
         session.ask(f"the needle does not come over the slit: {off * 1e6:.2g} um are left")
-    _near(session, end + width / 2, at.v, -DEEP)
+    _near(session, view, NeedlePosition(end + width / 2, at.v, -DEEP))
     return end
 
 
-def _near(session: Session, x: float, y: float, z: float) -> None:
+def _near(session: Session, view: BeamImage, to: NeedlePosition) -> None:
+    """Bring the tip to a place of the frame in near steps; after each it must be where it went."""
     error = session.places.needle
-    session.needle_encoders(NeedlePosition(x - error.x, y - error.y, z - error.z), NEAR_STEP)
+    goal = NeedlePosition(to.x - error.x, to.y - error.y, to.z - error.z)
+    here = session.run.do(session.fib.status).needle
+    parts = max(1, math.ceil(here.to(goal) / NEAR_STEP - 1e-9))
+    for part in range(1, parts + 1):
+        now = session.needle_encoders(_between(here, goal, part / parts), NEAR_STEP)
+        if part < parts and now.z + error.z < WAY_DOWN[0]:
+            _still_there(session, view, now)
+
+
+def _between(begin: NeedlePosition, end: NeedlePosition, share: float) -> NeedlePosition:
+    return NeedlePosition(
+        begin.x + (end.x - begin.x) * share,
+        begin.y + (end.y - begin.y) * share,
+        begin.z + (end.z - begin.z) * share,
+    )
+
+
+def _still_there(session: Session, view: BeamImage, encoders: NeedlePosition) -> None:
+    """Look with the electron beam alone, which sees height and place; where in doubt with both."""
+    error = session.places.needle
+    u, v = seen(
+        session.setup.geometry.milling_tilt,
+        encoders.x + error.x,
+        encoders.y + error.y,
+        encoders.z + error.z,
+    )
+    tip = needle_tip(session.electron(view))
+    there = tip.u.known and tip.v.known and math.hypot(tip.u.value - u, tip.v.value - v) <= OFF
+    if not session.decide("needle still there", there):
+        look_again(session, view, 0.0)
 
 
 def _touch(session: Session, view: BeamImage, watched: Watched, end: float) -> bool:
     """Step towards the lamella, looking at every step; return whether it was seen to touch."""
     step = session.step.contact
-    way = WAY_DOWN[-1] + DEEP
+    now = session.run.do(session.fib.status).needle
     for number in range(step.at_most):
-        tip = look_again(session, view, way, watched.see)
-        way = step.step
+        watched.see(session.ion(view))
         if watched.watch.suspects:
             watched.see(session.ion(view))
         flag = watched.flag
@@ -231,9 +261,10 @@ def _touch(session: Session, view: BeamImage, watched: Watched, end: float) -> b
             raise_flag(session, "contact", "needle", "contact", figures, flag.note)
             session.found["contact"] = {"steps": number, "note": flag.note}
             return True
-        if session.decide("beyond the end", tip.x < end - PAST):
+        _still_there(session, view, now)
+        if session.decide("beyond the end", now.x + session.places.needle.x < end - PAST):
             return False
-        session.needle_by(x=-step.step)
+        now = session.needle_by(x=-step.step)
     return False
 
 

@@ -33,6 +33,8 @@ EXTRA = 0.3
 """Mean number of waits for drift after the stage has moved; ours, to verify."""
 LONGEST = 600.0
 """s of a pattern between two looks."""
+WATCHED = 6e-6
+"""Height from which on the tip is looked at after each near step, m."""
 ROOM, SIDE = 0.5, 2e-6
 """Contact: the tip begins that share of the undercut's width away; joint: its height, m."""
 TAU, ROOM_K = 17 * 60.0, 295.0
@@ -195,18 +197,23 @@ def clean(step: LiftOut) -> Takes:
 
 
 def needle_in(step: LiftOut) -> Takes:
-    """Insertion, the way down, and the tip found twice."""
+    """The lamella centred, insertion, the way down, and the tip found thrice."""
     way = math.hypot(PARK - step.needle_in.above, step.lamella.length / 2)
-    return Takes(NEEDLE_IN_S) + needle(way) + 2 * both(step, step.views.wide) + needle(1e-6)
+    centred = stand_still(joint_view(step)) + 0.5 * (
+        stage(1e-6) + stand_still(joint_view(step), moved=True)
+    )
+    found = needle(way) + 3 * both(step, step.views.wide) + needle(1e-6)
+    return centred + Takes(NEEDLE_IN_S) + found
 
 
 def contact(step: LiftOut) -> Takes:
-    """Down beside the lamella's end, the tip found twice more, and steps until it touches."""
+    """Down beside the lamella's end, the tip seen at each step, and steps until it touches."""
     view = joint_view(step)
-    down = needle(step.needle_in.above, FAR) + needle(8e-6, NEAR) + needle(1.5e-6, NEAR)
+    down = needle(step.needle_in.above, NEAR) + needle(1.5e-6, NEAR)
+    looks = both(step, step.views.wide) + 4 * both(step, view) + ion(view)
     steps = ROOM * step.undercut.width / step.contact.step + 1
-    touch = steps * (2 * ion(view) + needle(step.contact.step))
-    return stand_still(view) + down + 2 * both(step, view) + touch
+    touch = steps * (both(step, view) + needle(step.contact.step)) + ion(view)
+    return stand_still(view) + down + looks + WATCHED / NEAR * electron(step, view) + touch
 
 
 def _weld(step: LiftOut, cut: Weld, width: float, height: float) -> Takes:
@@ -243,8 +250,8 @@ def land(step: LiftOut) -> Takes:
     way = math.dist((step.site.x, step.site.y), (step.grid.x, step.grid.y))
     there = stage(way) + 3 * both(step, wide) + 2 * stage(5e-6)
     down = needle(PARK - 12e-6) + 3 * both(step, wide) + needle(14e-6, NEAR)
-    coarse, fine = (7e-6 - 2e-6) / NEAR, (2e-6 - step.land.gap) / step.land.step
-    to_post = (coarse + fine + 1) * ion(view) + needle(5e-6, NEAR) + needle(1.7e-6, step.land.step)
+    coarse, fine = 3, (0.7e-6 - step.land.gap) / step.land.step
+    to_post = (coarse + fine + 1) * ion(view) + needle(6.7e-6, NEAR)
     return there + down + to_post
 
 
@@ -271,7 +278,7 @@ def _slice(step: LiftOut, cut: Cut, thick: float, turn: float) -> Takes:
     """Return what a slice off one face takes: tilt, wait, place, mill, tilt back, measure."""
     near, thin = joint_view(step), step.views.thin
     long, deep = step.lamella.kept + 2 * BEYOND, step.lamella.depth
-    thick += 0.1e-6 if cut is step.polish else OUTSIDE
+    thick += 0.06e-6 if cut is step.polish else OUTSIDE
     charge = _slice_charge(step, cut, long, thick, deep)
     parts = max(1, math.ceil(charge / cut.current / LONGEST - 1e-9))
     tilts = 2 * stage(turn=turn) + Takes(SETTLE)

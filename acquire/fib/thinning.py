@@ -20,7 +20,7 @@ from drivers.fib import BeamPicture, Purpose
 from protocols.fib import CleaningCrossSection
 from protocols.lift_out import Polish, Thin
 
-OUTSIDE: Mapping[Purpose, float] = MappingProxyType({"thin": 0.2e-6, "polish": 0.1e-6})
+OUTSIDE: Mapping[Purpose, float] = MappingProxyType({"thin": 0.2e-6, "polish": 0.06e-6})
 """By which a slice begins outside the face, m: what leans out, and the error of the placement."""
 BEYOND = 0.9e-6
 """By which a slice is longer than the zone that is kept, at either end, m: as well as the lamella

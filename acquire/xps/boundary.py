@@ -1,8 +1,8 @@
 """Where in etch time a line begins to rise, where its rise ends, and where it falls.
 
 The areas of the cycles are normal with their standard errors and a relative error of the model.
-The onset is where the expected area begins to rise above absence: the foot of a straight ramp, or,
-as mixing and roughness round it, of a parabola; only the cycles around the foot speak. The plateau
+The onset is where the expected area begins to rise above absence: the foot of a ramp, straight or,
+as mixing and roughness make it, rounded; only the cycles around the foot speak. The plateau
 is the knee of a ramp over all cycles. Both are posteriors on a grid, before the data even in time.
 """
 
@@ -16,15 +16,17 @@ from scipy.stats import norm
 
 Floats = npt.NDArray[np.float64]
 
-POWERS = (1.0, 2.0)
-"""Of the ramp: straight, and parabolic."""
+FEET = (1.0, 1.5)
+"""Powers of the etch time that a foot rises with: straight, and rounded; ours."""
+RISES = (1.0, 2.0)
+"""The same of a whole rise up to its knee; ours."""
 MODEL_ERROR = 0.1
 """Relative error of a ramp's expectation; ours."""
-FOOT = 12.0
+FOOT = 15.0
 """Standard errors of an area beyond which a cycle is no longer about the foot; ours."""
 LEVEL = 0.96
 """Of the largest area, and above: before a fall; ours."""
-REST = 3.0
+REST = 1.5
 """Standard errors of an area that may be left where the line is absent; ours."""
 NO_REST = 1e-9
 ONSETS, KNEES = 240, 60
@@ -66,7 +68,7 @@ def onset(areas: Areas, confidence: float) -> Place:
     begins = np.linspace(foot.times[0] - before, foot.times[-1], ONSETS, endpoint=False)
     variance = foot.error**2 + (MODEL_ERROR * np.maximum(foot.area, 0.0)) ** 2
     rest = REST * float(np.median(foot.error))
-    logs = np.array([_risen(foot, begins, power, variance, rest) for power in POWERS])
+    logs = np.array([_risen(foot, begins, power, variance, rest) for power in FEET])
     weights = np.exp(logs - logs.max())
     straight = _place(begins, np.exp(logs[0] - logs[0].max()), confidence)
     either = _place(begins, weights.sum(axis=0), confidence)
@@ -118,8 +120,8 @@ def plateau(areas: Areas, begin: Place, confidence: float) -> Plateau:
     knees = np.linspace(begin.value + 0.25 * step, now + (now - begin.value), KNEES)
     begins = np.linspace(begin.low, begin.high, 5)
     variance = used.error**2 + (MODEL_ERROR / 2 * np.maximum(used.area, 0.0)) ** 2
-    logs = np.full((len(POWERS), len(begins), KNEES), -np.inf)
-    for i, power in enumerate(POWERS):
+    logs = np.full((len(RISES), len(begins), KNEES), -np.inf)
+    for i, power in enumerate(RISES):
         for j, start in enumerate(begins):
             rise = (used.times - start) / np.maximum(knees - start, 1e-9)[:, None]
             logs[i, j] = _profiled(np.clip(rise, 0.0, 1.0) ** power, used, variance)

@@ -29,6 +29,8 @@ class DepthWatch:
         self._cycles = 0
         self._row: dict[str, LineReading] = {}
         self._widths = {watched.line: watched.width for watched in step.watch}
+        self._fits: dict[str, RegionFit] = {}
+        """Each region's newest."""
         self._fitted = dict.fromkeys([*self._widths, *(each.line for each in step.references)])
 
     def faint(self, line: str, spectrum: RegionSpectrum) -> bool:
@@ -54,6 +56,7 @@ class DepthWatch:
             for line in self._fitted
             if line in spectra and spectra[line].counts.any()
         }
+        self._fits |= fits
         self._charge = self._charging.update(fits)
         self._cycles, self._row = self._cycles + 1, {}
         raised: list[Flag] = []
@@ -95,7 +98,7 @@ class DepthWatch:
         energies = spectrum.binding_energies
         reach = float(energies[-1]) + 0.75 * width, float(energies[0]) - 0.75 * width
         counts = spectrum.counts.astype(np.float64)
-        return fit_region(energies, counts, core_level(line), width, reach)
+        return fit_region(energies, counts, core_level(line), width, reach, self._fits.get(line))
 
     def _of_line(
         self,

@@ -195,7 +195,7 @@ class LineWatch:
         """Return the flags that the line has fallen, or is gone, or is back."""
         per_sweep = np.array([r.area / c.sweeps for r, c in self._life()])
         largest = float(per_sweep.max())
-        upper = (reading.area + self._limit * reading.sigma) / one.sweeps
+        upper = upper_limit(reading.area, reading.sigma, self.confidence) / one.sweeps
         raised = []
         for kind, level in (
             ("falls", largest * self.watched.falls_below),
@@ -306,3 +306,13 @@ class LineWatch:
         if not one.mine or (correction is None and one.charge.declared):
             return None
         return energy_of(one.mine[0], correction, self.watched.states)
+
+
+def upper_limit(area: float, error: float, confidence: float) -> float:
+    """Return what an area, which cannot be negative, is below with this probability.
+
+    Of the normal likelihood above 0, all areas being as likely before: where chance has left less
+    than nothing the limit is still about the error.
+    """
+    below_zero = float(norm.sf(area / error))
+    return area + error * float(norm.isf((1 - confidence) * (1 - below_zero)))

@@ -28,13 +28,15 @@ STANDS_OUT = 7.0
 LEAST_SHARE = 0.03
 """Of the region's strongest line: weaker ones may be that one's shape, and are not added; ours."""
 MOST_LINES = 4
+EXPLAINED = 1.5
+"""Chi squared per channel below which the lines of the cycle before are all there is; ours."""
 CURVED = 0.05
 """As `background.CURVED`, beside lines that stand out; ours."""
 FREE_WIDTH = 25.0
 """Standard errors of the strongest line from which on the width is fitted too; ours."""
 NARROWER, WIDER = 1 / 1.8, 1.3
 """Of the given width, what it may be; what is wider is more than one line."""
-FIRST_WIDTHS = 0.65, 0.8, 0.95, 1.1, 1.25
+FIRST_WIDTHS = 0.65, 0.9, 1.2
 """Of the given width, from which the best is fitted on."""
 STEP_OF_AREA = 0.02
 """Per eV: height of the step under lines in parts of their area, as a standard deviation before
@@ -107,29 +109,38 @@ def scatter_of(counts: Floats) -> float:
 
 
 def fit_region(
-    energies: Floats, counts: Floats, level: CoreLevel, width: float, reach: tuple[float, float]
+    energies: Floats,
+    counts: Floats,
+    level: CoreLevel,
+    width: float,
+    reach: tuple[float, float],
+    before: RegionFit | None = None,
 ) -> RegionFit:
-    """Return the lines that stand out of a region, looked for within `reach` (eV, low to high)."""
+    """Return the lines that stand out of a region, looked for within `reach` (eV, low to high).
+
+    `before` is the fit of the cycle before: if its lines still explain the spectrum nothing else is
+    tried, which is quicker.
+    """
     scatter = scatter_of(counts)
     smooth = np.maximum(uniform_filter1d(counts, 5), 1.0)
-    weights = 1 / np.sqrt(smooth * scatter)
+    solver = _Solver(energies, counts, 1 / np.sqrt(smooth * scatter), level)
     grid = np.arange(reach[0], reach[1] + 1e-9, width / 8)
-    solver = _Solver(energies, counts, weights, level)
     shapes = peak_shapes(energies, grid, width, level)
     places: Floats = np.empty(0)
     found, wide = solver.solve(places, width), width
+    if before is not None and before.peaks:
+        first = np.array([peak.position for peak in before.peaks])
+        still = solver.tried(first, width, width)
+        if still is not None and still[2].misfit < EXPLAINED:
+            places, wide, found = still
     while len(places) < MOST_LINES:
         place = solver.next_place(found, grid, shapes, places, APART * width)
         if place is None:
             break
-        trial, factor = solver.refine(np.append(places, place), width, wide)
-        then = solver.solve(trial, factor)
-        errors = np.sqrt(np.diag(then.covariance)[-len(trial) :])
-        areas = then.theta[-len(trial) :]
-        weak = areas < np.maximum(STANDS_OUT * errors, LEAST_SHARE * areas.max())
-        if weak.any() or (np.diff(np.sort(trial)) < 0.7 * APART * width).any():
+        trial = solver.tried(np.append(places, place), width, wide)
+        if trial is None:
             break
-        places, wide, found = trial, factor, then
+        places, wide, found = trial
     return solver.result(places, wide, found, scatter)
 
 
@@ -142,6 +153,11 @@ class _Solved:
     design: Floats
     residual: Floats
     """Weighted, shape (channels,)."""
+
+    @property
+    def misfit(self) -> float:
+        """Chi squared per channel."""
+        return float(self.residual @ self.residual) / len(self.residual)
 
 
 class _Solver:
@@ -187,6 +203,19 @@ class _Solver:
         root = np.where(near | (information < 0.02 * own), -np.inf, root)
         best = int(np.argmax(root))
         return float(grid[best]) if root[best] > STANDS_OUT else None
+
+    def tried(
+        self, places: Floats, given: float, wide: float
+    ) -> tuple[Floats, float, _Solved] | None:
+        """Return places, width and fit of lines at about `places`; None unless each stands out."""
+        near, wide = self.refine(places, given, wide)
+        then = self.solve(near, wide)
+        errors = np.sqrt(np.diag(then.covariance)[-len(near) :])
+        areas = then.theta[-len(near) :]
+        weak = areas < np.maximum(STANDS_OUT * errors, LEAST_SHARE * areas.max())
+        if weak.any() or (np.diff(np.sort(near)) < 0.7 * APART * given).any():
+            return None
+        return near, wide, then
 
     def refine(self, places: Floats, given: float, width: float) -> tuple[Floats, float]:
         """Return where the lines fit best, and their width."""

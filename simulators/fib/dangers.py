@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from drivers.fib import Purpose
 from protocols.fib import extent
 from simulators.fib.chamber import Chamber
 from simulators.fib.solid import DZ, band_x
@@ -21,10 +22,12 @@ PRESSURE = 1e-2
 """Pa above which a beam harms column and specimen; ours."""
 IMAGING = 10e-12
 """A of an ion image; published."""
-CORE = {"thin": 20e-9, "polish": 20e-9, "clean": 20e-9}
-"""m from the lamella's middle plane within which even these patterns have no business."""
+ON_FACES = ("thin", "polish", "clean")
+LEAST = 40e-9
+"""m that a slice must leave of the lamella, from its nominal edge to the other face; ours."""
 BODY = 0.3e-6
-"""The same for all others: no lamella is lifted thinner than twice that; ours."""
+"""m from the lamella's middle plane within which other patterns have no business: no lamella is
+lifted thinner than twice that; ours."""
 NORMAL = math.radians(20)
 """Of the ion beam to the surface's normal: beyond it, patterns do not come from above."""
 
@@ -63,19 +66,33 @@ def _on_kept(chamber: Chamber, exposure: Exposure) -> bool:
     x, y = 0.0, 0.0
     if chamber.place == "grid":
         x, y, _ = moved(chamber.solid, "grid")
-    y += _middle(chamber)
-    half, core = chamber.settings.kept / 2, CORE.get(job.purpose, BODY)
+    back, front = (y + face for face in _faces(chamber))
+    half = chamber.settings.kept / 2
     for pattern in job.patterns:
         left, right, top, bottom = extent(pattern)
-        across = top - v - y < core and bottom - v - y > -core
-        if across and left - u - x < half and right - u - x > -half:
+        if left - u - x >= half or right - u - x <= -half:
+            continue
+        if _harms(job.purpose, top - v, bottom - v, back, front):
             return True
     return False
 
 
-def _middle(chamber: Chamber) -> float:
-    """Return y of the lamella's middle plane at the interface, where it was cut, m."""
+def _harms(purpose: Purpose, top: float, bottom: float, back: float, front: float) -> bool:
+    """True if a pattern from `top` to `bottom` is too far in a lamella from `back` to `front`, m.
+
+    A slice off a face may end anywhere as long as it leaves enough towards the other face.
+    """
+    middle = (back + front) / 2
+    if purpose in ON_FACES:
+        from_front = (top + bottom) / 2 > middle
+        return (top - back if from_front else front - bottom) < LEAST
+    return top - middle < BODY and bottom - middle > -BODY
+
+
+def _faces(chamber: Chamber) -> tuple[float, float]:
+    """Return y of the lamella's back and front face at the interface, where it was cut, m."""
     solid, row = chamber.solid, int(chamber.interface / DZ)
     zone = (np.abs(band_x()) < chamber.settings.kept / 2) & (solid.thickness[:, row] > 0)
-    planes = (solid.front[zone, row] + solid.back[zone, row]) / 2
-    return float(planes.mean()) if planes.size else 0.0
+    if not zone.any():
+        return 0.0, 0.0
+    return float(solid.back[zone, row].mean()), float(solid.front[zone, row].mean())

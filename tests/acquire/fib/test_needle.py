@@ -62,6 +62,15 @@ def test_both_beams_together_tell_the_height_of_the_tip(look: Look) -> None:
     assert height.sigma < 0.2e-6
 
 
+@pytest.mark.parametrize("look", [Look(), WORST], ids=["usual", "worst"])
+def test_a_tip_that_touches_a_bright_lamella_is_found(look: Look) -> None:
+    view = WIDE.model_copy(update={"field": 18e-6, "frames": 2})
+    scene = Scene(SOLID, STACK, needle=(6e-6, 0.1e-6, -0.3e-6), blur=20e-9, in_contact=True)
+    pixels = picture(scene, view, "ion", 0.0, look, 4)
+    tip = needle_tip(BeamPicture(pixels, view.field / view.pixels, "ion", 0.0, 0.0))
+    assert (tip.u.value, tip.v.value) == pytest.approx((6e-6, 0.1e-6), abs=0.3e-6)
+
+
 def test_a_film_without_a_needle_shows_no_tip() -> None:
     pixels = picture(Scene(SOLID, STACK, texture=2), WIDE, seed=2)
     tip = needle_tip(BeamPicture(pixels, WIDE.field / WIDE.pixels, "ion", 0.0, 0.0))

@@ -9,6 +9,7 @@ interrupted ones, do not count.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 import numpy as np
@@ -62,13 +63,18 @@ class _Fall:
         return was < THRESHOLD <= self.statistic
 
     def _foretold(self) -> tuple[float, float]:
-        """Return what the base foretells of this cycle, and the spread about it."""
+        """Return what the base foretells of this cycle, and the spread about it.
+
+        Medians throughout: a first cycle unlike the others spoils neither.
+        """
         base = np.array(self._base)
-        numbers = np.arange(1 - len(base), 1)
-        slope, end = np.polyfit(numbers, base, 1)
-        spread = 1.4826 * float(np.median(np.abs(base - (end + slope * numbers))))
-        foretold = end + slope * self._since if self._evenly else float(np.median(base))
-        return float(foretold), spread
+        changes = np.diff(base)
+        slope = float(np.median(changes))
+        spread = 1.4826 * float(np.median(np.abs(changes - slope))) / math.sqrt(2)
+        if not self._evenly:
+            return float(np.median(base)), spread
+        before = np.arange(len(base) - 1, -1, -1)
+        return float(np.median(base + slope * before)) + slope * self._since, spread
 
 
 class CycleWatch:

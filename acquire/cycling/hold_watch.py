@@ -27,7 +27,7 @@ SHORTED, JUMP = 0.5, 0.5
 has lost its contact; ours, to verify."""
 AGAINST = 0.01
 """V above the lower limit: a charge that ends there has leaked more than it was given."""
-CONTACT_SHARE = 0.02
+CONTACT_SHARE = 0.002
 """Of the expected charge: a hold that ends at its voltage before it has lost its contact."""
 
 Floats = npt.NDArray[np.float64]

@@ -12,8 +12,8 @@ from simulators.cell.cell import Cell, CellState
 from simulators.cell.condition import Condition
 from simulators.cell.course import Leg
 
-FIRST_STEP, GROWTH, LONGEST_STEP = 0.02, 1.06, 60.0
-"""s, ratio of two steps, and s; ours: halving the growth moves charges by less than 1e-3."""
+FIRST_STEP, GROWTH, LONGEST_STEP = 0.02, 1.04, 60.0
+"""s, ratio of two steps, and s; ours: half the growth moves a charge by 5e-4, its end by 1 %."""
 
 
 def current_for(

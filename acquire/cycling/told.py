@@ -72,8 +72,9 @@ def told_nominal(result: Mapping[str, Any]) -> Iterator[str]:
             for written, amount in _amounts(result["resolved_current_A"], used).items()
         }
         currents = ", ".join(f"{name} {told_current(each)}" for name, each in amounts.items())
-        word = "used" if number == 0 else "not used: then"
-        yield f"1C of {told_charge(nominal['capacity'])} ({nominal['basis']}), {word} {currents}"
+        unit = told_current(nominal["capacity"] / PER_AMPERE_HOUR)
+        word = "used" if number == 0 else "not used; it would be"
+        yield f"1C = {unit} ({nominal['basis']}), {word}: {currents}"
 
 
 def _amounts(resolved: Mapping[str, float], capacity: float) -> dict[str, float]:

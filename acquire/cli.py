@@ -245,21 +245,20 @@ def report(run_name: str, out: Path) -> int:
 @click.option(
     "--to",
     "form",
-    type=click.Choice(["hspy", "vamas"]),
+    type=click.Choice(["hspy", "vamas", "bdf", "bdf-parquet"]),
     default="hspy",
     show_default=True,
-    help="hspy: all that was measured, for HyperSpy; vamas: depth profiles, for CasaXPS.",
+    help="hspy: all that was measured, for HyperSpy; vamas: depth profiles, for CasaXPS; bdf: "
+    "cells, battery data format, as CSV or Parquet.",
 )
 @OUT
 @_command
 def export(run_name: str, form: str, out: Path) -> int:
     """Write RUN's data files anew from its journal, and print where they are."""
     from acquire.folders import find_run
-    from acquire.views import rebuild
-    from acquire.xps.vamas_export import export_vamas
+    from acquire.views import export as write
 
-    folder = find_run(run_name, out)
-    for path in rebuild(folder) if form == "hspy" else export_vamas(folder):
+    for path in write(find_run(run_name, out), form):
         click.echo(path)
     return 0
 

@@ -92,6 +92,7 @@ PROCEDURES: Mapping[str, Procedure] = {
         do="acquire.cycling.cycling:cycling",
         plan="acquire.cycling.plan:cycling_plan",
         page="acquire.pages.cycling:cycling_page",
+        views="acquire.cycling.view:cycling_views",
     ),
 }
 

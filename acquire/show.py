@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from acquire.budgets import Budgets, spend_of
+from acquire.cycling.told import told_cycling
 from acquire.fib.told import told_figures, told_lift_out
 from acquire.record import RunRecord, StepRecord
 from acquire.xps.told import told_place, told_profile
+from protocols.cycling import CHARGE
 from protocols.eds import DOSE
 from protocols.lift_out import ELECTRON_DOSE, ION_CHARGE, ION_DOSE, NEEDLE_TRAVEL
 from protocols.model import Step
@@ -24,6 +26,7 @@ BUDGETS = {
     NEEDLE_TRAVEL: ("way of the needle", 1e3, " mm"),
     XRAY_TIME: ("time under the X-rays", 1 / 3600, " h"),
     ETCH_TIME: ("time of etching", 1.0, " s"),
+    CHARGE: ("charge passed, either way", 1 / 3.6, " mAh"),
 }
 """How a person reads a budget: words, unit per SI unit, unit."""
 SCHEMA = Path(__file__).with_name("show.schema.json")
@@ -147,6 +150,8 @@ def told_flag(flag: dict[str, Any]) -> str:
     text = f"{flag['kind']} of {flag['of']}"
     if flag.get("position_m") is not None:
         text += f" at {flag['position_m'] * 1e9:.0f} nm"
+    if flag.get("cycle") is not None and flag.get("etch_time_s") is None:
+        text += f" in cycle {flag['cycle']:.0f}"
     text += told_place(flag)
     if not flag.get("note") and (figures := told_figures(flag)):
         text += f": {figures}"
@@ -164,6 +169,8 @@ def _told_result(result: dict[str, Any]) -> list[str]:
         lines[0] += f", {result['ended_by']}"
     if result["kind"] == "depth_profile" and "cycles" in result:
         return [*lines, *(f"  {text}" for text in told_profile(result))]
+    if result["kind"] == "cycling" and "cycles" in result:
+        return [*lines, *(f"  {text}" for text in told_cycling(result))]
     for kind in ("onset", "plateau"):
         lines += _told_places(kind, result.get(f"{kind}s", {}))
     lines += [f"  width {text}" for text in _told_width(result.get("width", {}))]

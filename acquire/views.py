@@ -74,6 +74,29 @@ def rebuild(folder: Path) -> list[Path]:
         return list(_views_of(record))
 
 
+def export(folder: Path, form: str) -> list[Path]:
+    """Write the data of the run in `folder` in a form that others read and return the paths.
+
+    Args:
+        folder: of the run.
+        form: hspy for all views, vamas, bdf or bdf-parquet.
+
+    Raises:
+        RunFolderError: it holds no run that can be read.
+        InputError: the run has nothing that goes into this form.
+        OSError: a file cannot be written.
+    """
+    if form == "vamas":
+        from acquire.xps.vamas_export import export_vamas
+
+        return export_vamas(folder)
+    if form in ("bdf", "bdf-parquet"):
+        from acquire.cycling.view import export_bdf
+
+        return export_bdf(folder, "parquet" if form == "bdf-parquet" else "csv")
+    return rebuild(folder)
+
+
 def _views_of(record: RunRecord) -> Iterator[Path]:
     from acquire.procedures import PROCEDURES
 

@@ -9,6 +9,7 @@ range. Source: reference `potentiostat-and-cells.md`, sections 1 and 7 [calc].
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from drivers.potentiostat import Held, HoldOrder, PotentiostatSetup
@@ -80,3 +81,38 @@ def efficiency(
         zero = math.hypot(zero, setup.current_gain * math.sqrt(2) * discharged.charge)
     relative = math.hypot(zero, charged.late * value, discharged.late) / charged.charge
     return value, relative
+
+
+def whole_cycle(
+    number: int,
+    halves: tuple[Sequence[HalfCycle], Sequence[HalfCycle]],
+    capacity: float,
+    setup: PotentiostatSetup,
+    *,
+    interrupted: bool,
+    resistance: float | None,
+) -> Cycle:
+    """Return a cycle from its holds.
+
+    Args:
+        number: from 1.
+        halves: its charges and its discharges.
+        capacity: nominal, C; of the rate.
+        setup: of the device that counted.
+        interrupted: one of them was cut off and gone on with.
+        resistance: ohm, where it is known.
+    """
+    charged, discharged = (together(list(each)) for each in halves)
+    value, uncertainty = efficiency(charged, discharged, setup)
+    hours = discharged.seconds / 3600.0 if discharged else 0.0
+    passed = discharged.charge if discharged else 0.0
+    return Cycle(
+        number,
+        charged.charge if charged else 0.0,
+        passed,
+        value,
+        uncertainty,
+        passed / capacity / hours if hours else 0.0,
+        interrupted,
+        resistance,
+    )

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from acquire.cycling.coulometry import Cycle, HalfCycle, efficiency, half_cycle, together
+from acquire.cycling.coulometry import Cycle, HalfCycle, half_cycle, together, whole_cycle
 from acquire.cycling.cycle_watch import CycleWatch
 from acquire.cycling.hold_watch import HoldWatch
 from acquire.cycling.orders import Orders, refusals
 from acquire.cycling.plan import cycles_of
 from acquire.cycling.pre_flight import pre_flight
+from acquire.cycling.rates import told_rate
+from acquire.cycling.result import cycling_result
+from acquire.cycling.told import told_charge
 from acquire.run import Run
 from drivers.errors import LimitError
 from drivers.potentiostat import Held, HoldOrder, Potentiostat, PotentiostatSetup
@@ -30,7 +34,7 @@ def cycling(step: Cycling, potentiostat: Potentiostat, run: Run) -> dict[str, An
     resistance = pre_flight(step, potentiostat, setup, run)
     cell = _Cell(step, potentiostat, setup, run)
     cell.do(step.schedule)
-    return cell.result(resistance)
+    return cycling_result(step, cell.cycles, resistance)
 
 
 class _Cell:
@@ -107,65 +111,31 @@ class _Cell:
 
     def end_cycle(self) -> None:
         """Reckon the cycle, flag what it tells, and say so."""
-        charged, discharged = (together(self.halves[each]) for each in (True, False))
-        value, uncertainty = efficiency(charged, discharged, self.setup)
-        hours = discharged.seconds / 3600.0 if discharged else 0.0
-        passed = discharged.charge if discharged else 0.0
-        cycle = Cycle(
-            number=len(self.cycles) + 1,
-            charged=charged.charge if charged else 0.0,
-            discharged=passed,
-            efficiency=value,
-            uncertainty=uncertainty,
-            rate=passed / self.step.nominal.capacity / hours if hours else 0.0,
+        cycle = whole_cycle(
+            len(self.cycles) + 1,
+            (self.halves[True], self.halves[False]),
+            self.step.nominal.capacity,
+            self.setup,
             interrupted=self.cut_off,
-            resistance=self.polarisation(charged, discharged),
+            resistance=self.polarisation(),
         )
         self.cycles.append(cycle)
         flags = _policies(self.step.flags)
         for flag in self.watch.update(cycle):
             self.run.flag(flag, flags.get(flag.kind, "note"))
         self.halves = {}
-        told = "" if value is None else f", efficiency {value:.2%}"
-        self.run.progress(cycle.number, self.planned, f"{passed:.4g} C{told}")
+        rate = f", {told_rate(cycle.rate)}" if cycle.rate else ""
+        told = "" if cycle.efficiency is None else f", efficiency {cycle.efficiency:.2%}"
+        text = f"{told_charge(cycle.discharged)}{rate}{told}"
+        self.run.progress(cycle.number, self.planned, text)
 
-    def polarisation(self, charged: HalfCycle | None, discharged: HalfCycle | None) -> float | None:
+    def polarisation(self) -> float | None:
         """Return the difference of the mean voltages over the sum of the mean currents, ohm."""
-        if charged is None or discharged is None or len(self.volts) < 2:
+        halves = together(self.halves[True]), together(self.halves[False])
+        if None in halves or len(self.volts) < 2:
             return None
-        currents = charged.charge / charged.seconds + discharged.charge / discharged.seconds
+        currents = math.fsum(half.charge / half.seconds for half in halves if half is not None)
         return (self.volts[True] - self.volts[False]) / currents
-
-    def result(self, resistance: float | None) -> dict[str, Any]:
-        """Return capacities, efficiencies and what was resolved."""
-        return {
-            "cycles": len(self.cycles),
-            "capacity_coulomb": [_digits(each.discharged) for each in self.cycles],
-            "charged_coulomb": [_digits(each.charged) for each in self.cycles],
-            "efficiency": [_digits(each.efficiency) for each in self.cycles],
-            "efficiency_uncertainty": [_digits(each.uncertainty) for each in self.cycles],
-            "resistance_ohm": [_digits(each.resistance) for each in self.cycles],
-            "rate_per_h": [_digits(each.rate) for each in self.cycles],
-            "interrupted": [each.number for each in self.cycles if each.interrupted],
-            "resolved_current_A": resolved(self.step),
-            "nominal": [each.model_dump() for each in (self.step.nominal, *self.step.also)],
-            "pre_flight_resistance_ohm": resistance,
-        }
-
-
-def _digits(value: float | None) -> float | None:
-    """Return a figure without the digits that the order of a sum changes."""
-    return None if value is None else float(f"{value:.10g}")
-
-
-def resolved(step: Cycling) -> dict[str, float]:
-    """Return the current of each kind of hold in A, as the protocol writes it."""
-    found = {}
-    for move in step.moves():
-        if hasattr(move, "rate"):
-            written = f"{move.rate:g} C" if move.rate is not None else "as written"
-            found[f"{move.do} {written}"] = step.amperes(move)
-    return found
 
 
 def _policies(flags: CyclingFlags) -> Mapping[str, Any]:

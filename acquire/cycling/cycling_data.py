@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -45,6 +46,8 @@ class HoldData:
     voltage: Floats
     current: Floats
     status: npt.NDArray[np.uint8]
+    cut_off: bool = False
+    """It was cut off, by a crash or a fault, and gone on with."""
 
 
 @dataclass(frozen=True)
@@ -120,8 +123,6 @@ def read_cycling(record: RunRecord, step: StepRecord) -> CyclingData | None:
     if setup is None:
         return None
     asked = Cycling.model_validate(step.request)
-    from datetime import datetime
-
     began = datetime.fromisoformat(record.meta["begun_utc"]).timestamp()
     identity = next(record.done(None, "potentiostat.identity", Identity), None)
     holds = list(_holds(record, step, asked))
@@ -177,6 +178,7 @@ def _hold(
         _together([block.voltage for block in rest]),
         _together([block.current for block in rest]),
         np.concatenate([block.status for block in rest]) if rest else np.zeros(0, np.uint8),
+        len(attempts) > 1,
     )
 
 

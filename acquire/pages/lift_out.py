@@ -12,8 +12,8 @@ from acquire.pages.lift_out_charts import brightness_chart, temperature_chart, t
 from acquire.pages.lift_out_words import Verdict, told_species, verdict
 from acquire.pages.stage_pictures import Chosen, StagePicture, drawn
 from acquire.pages.step_page import StepPage, state_of, title_of
-from acquire.pages.time_chart import TimeChart
 from acquire.pages.weld_evidence import WeldEvidence, welds
+from acquire.pages.xy_chart import XyChart
 from acquire.record import RunRecord, StepRecord
 from protocols.lift_out import ELECTRON_DOSE, ION_CHARGE, ION_DOSE, NEEDLE_TRAVEL
 from protocols.units import CHARGE, CURRENT, VOLTAGE
@@ -72,7 +72,7 @@ class LiftOutPage(StepPage):
     verdict: Verdict | None = None
     stages: tuple[StageShown, ...] = ()
     welds: tuple[WeldEvidence, ...] = ()
-    charts: tuple[tuple[str, TimeChart], ...] = ()
+    charts: tuple[tuple[str, XyChart], ...] = ()
     """Each with what it is called."""
     used: tuple[Used, ...] = ()
     milled: tuple[Milled, ...] = ()
@@ -120,7 +120,7 @@ def _asked(span: Span, view: Mapping[str, Any]) -> Iterator[Asked]:
         yield Asked(text.split(": ", 1)[1], len(given), given[-1])
 
 
-def _charts(data: LiftOutData, approach: Approach) -> Iterator[tuple[str, TimeChart]]:
+def _charts(data: LiftOutData, approach: Approach) -> Iterator[tuple[str, XyChart]]:
     named = (
         ("Thickness", thickness_chart(data)),
         ("Contact", brightness_chart(data, approach.brightness)),

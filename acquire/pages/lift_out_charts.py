@@ -8,7 +8,8 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from acquire.fib.lift_out_data import LiftOutData, Seen
-from acquire.pages.time_chart import Bound, Series, TimeChart, Value, time_chart
+from acquire.pages.time_chart import time_chart
+from acquire.pages.xy_chart import Bound, Series, Value, XyChart
 
 SIGMAS = 1.96
 """Of the intervals that are drawn: 95 %."""
@@ -17,7 +18,7 @@ USUAL = 3
 """Images of the approach that say how bright the lamella is without contact."""
 
 
-def thickness_chart(data: LiftOutData) -> TimeChart | None:
+def thickness_chart(data: LiftOutData) -> XyChart | None:
     """Return the measured thickness with its 95 % intervals beside target and bounds."""
     values = tuple(
         Value(
@@ -43,7 +44,7 @@ def thickness_chart(data: LiftOutData) -> TimeChart | None:
     )
 
 
-def brightness_chart(data: LiftOutData, seen: Sequence[Seen]) -> TimeChart | None:
+def brightness_chart(data: LiftOutData, seen: Sequence[Seen]) -> XyChart | None:
     """Return the brightness of the lamella in the approach, beside what counts as contact."""
     if not seen:
         return None
@@ -57,7 +58,7 @@ def brightness_chart(data: LiftOutData, seen: Sequence[Seen]) -> TimeChart | Non
     )
 
 
-def temperature_chart(data: LiftOutData) -> TimeChart | None:
+def temperature_chart(data: LiftOutData) -> XyChart | None:
     """Return the temperatures of stage, needle and shield, °C."""
     return time_chart(
         "temperature / °C",

@@ -1,0 +1,1 @@
+"""Potentiostats that speak MethodSCRIPT: PalmSens EmStat4, Nexus, EmStat Pico."""

@@ -100,7 +100,8 @@ class CycleWatch:
 
     def _flags(self, cycle: Cycle) -> Iterator[Flag]:
         value, sigma = cycle.efficiency or 0.0, cycle.uncertainty or 0.0
-        if self._efficiency.update(value, sigma):
+        # a first cycle loses what no other does: its efficiency foretells nothing
+        if cycle.number > 1 and self._efficiency.update(value, sigma):
             note = f"{value:.3%} in cycle {cycle.number}, below what the cycles before foretell"
             yield _flag("efficiency", cycle, self._efficiency.statistic, THRESHOLD, note)
         if self._capacity.update(cycle.discharged, 0.0):

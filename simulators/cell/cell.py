@@ -181,19 +181,30 @@ class Cell:
         reach = min(longest, self._reach(state, current, levels, stress))
         times = reach * 0.5 * (1.0 - np.cos(np.linspace(0.0, math.pi, GRID)))
         volts = self.voltages(state, current, times, stress)
-        best: tuple[float, int] | None = None
+        firsts = []
         for index, (level, upwards) in enumerate(levels):
             beyond = volts >= level if upwards else volts <= level
-            if not beyond.any():
-                continue
-            first = int(beyond.argmax())
-            when = 0.0
-            if first:
-                within = float(times[first - 1]), float(times[first])
-                when = self._crossing(state, current, level, within, stress)
-            if best is None or when < best[0]:
-                best = (when, index)
-        return best
+            if beyond.any():
+                firsts.append((int(beyond.argmax()), index))
+        if not firsts:
+            return None
+        first = min(firsts)[0]
+        there = [index for at, index in firsts if at == first]
+        if not first:
+            return 0.0, there[-1]
+        # of several levels that lie in one direction the nearest is reached first
+        there = [
+            min(same, key=lambda index: abs(levels[index][0] - volts[first - 1]))
+            for same in (
+                [index for index in there if levels[index][1] == way] for way in (True, False)
+            )
+            if same
+        ]
+        within = float(times[first - 1]), float(times[first])
+        return min(
+            (self._crossing(state, current, levels[index][0], within, stress), index)
+            for index in there
+        )
 
     # -- parts ------------------------------------------------------------------------------
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -157,7 +157,7 @@ class CellWorld:
     def begin(self, order: HoldOrder, t: float, before: CellState, meter: float) -> HoldRow:
         """Put the beginning of a hold into the ledger, for good, and return it."""
         (number,) = self._db.execute("SELECT COALESCE(MAX(number), 0) + 1 FROM holds").fetchone()
-        row = (number, json.dumps(order.__dict__), t, json.dumps(asdict(before)), meter)
+        row = (number, json.dumps(order.__dict__), t, json.dumps(before.__dict__), meter)
         sql = "INSERT INTO holds (number, orders, began, before, meter) VALUES (?, ?, ?, ?, ?)"
         self._db.execute(sql, row)
         return HoldRow(number, order, t, before, meter)
@@ -169,7 +169,7 @@ class CellWorld:
         self._db.execute(
             "UPDATE holds SET seconds=?, ended_by=?, counted=?, voltage=?, current=?, on_device=?,"
             " after=? WHERE number=?",
-            (*values, row.on_device, json.dumps(asdict(row.after)), row.number),
+            (*values, row.on_device, json.dumps(row.after.__dict__), row.number),
         )
 
     def collect(self, number: int) -> None:

@@ -137,6 +137,9 @@ class Condition:
     """V, mean of a spike."""
 
 
+_SOUND = Condition()
+
+
 @dataclass(frozen=True)
 class Fate:
     """What happens to one cell, and when."""
@@ -147,6 +150,8 @@ class Fate:
 
     def at(self, t: float) -> tuple[Condition, float]:
         """Return how the cell fares at the world time `t` (s), and until when."""
+        if not self.faults:
+            return _SOUND, math.inf
         on = [fault for fault in self.faults if fault.active(t)]
         short = sum(f.leak * self.fast for f in on if isinstance(f, SoftShort))
         spiking = [f for f in on if isinstance(f, SoftShort)]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -34,6 +35,7 @@ class Instrument:
     settings: SimPotentiostatSettings
     seed: int
     fate: Fate
+    _scales: dict[float, Scale] = field(default_factory=dict, init=False)
 
     def range_of(self, order: HoldOrder) -> float:
         """Return the full scale of the range that an order uses, A."""
@@ -43,19 +45,27 @@ class Instrument:
 
     def scale(self, full: float) -> Scale:
         """Return how the ampere meter reads in a range."""
-        draws = generator(self.seed, "potentiostat", "scale", full).standard_normal(2).tolist()
-        settings = self.settings
-        return Scale(settings.current_gain * draws[0], settings.current_offset * full * draws[1])
+        if full not in self._scales:
+            draws = generator(self.seed, "potentiostat", "scale", full).standard_normal(2).tolist()
+            settings = self.settings
+            self._scales[full] = Scale(
+                settings.current_gain * draws[0], settings.current_offset * full * draws[1]
+            )
+        return self._scales[full]
 
     def volts_off(self, t: float) -> float:
         """Return what the volt meter reads more than there is at the world time `t`, V."""
-        draw = generator(self.seed, "potentiostat", "volts").standard_normal()
         drifts = (
             fault.rate * (min(t, fault.until) - fault.at)
             for fault in self.fate.faults
             if isinstance(fault, ReferenceDrifts) and t > fault.at
         )
-        return float(self.settings.voltage_offset * draw) + sum(drifts)
+        return self._volts_zero + sum(drifts)
+
+    @cached_property
+    def _volts_zero(self) -> float:
+        draw = generator(self.seed, "potentiostat", "volts").standard_normal()
+        return float(self.settings.voltage_offset * draw)
 
     def reversed(self, t: float) -> bool:
         """True if the leads are reversed at the world time `t`."""

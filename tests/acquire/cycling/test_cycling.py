@@ -73,8 +73,8 @@ def test_a_cell_that_fails_stops_the_run_with_the_cell_off_and_the_reason(
 @pytest.mark.parametrize(
     ("ails", "kind", "times"),
     [
-        (fault("soft_short", 20_000.0, spikes=0.0, leak=0.01), "efficiency", 20),
-        (fault("lithium_depletes", 20_000.0, share=0.3), "fade", 34),
+        (fault("soft_short", 36_000.0, spikes=0.0, leak=0.01), "efficiency", 34),
+        (fault("lithium_depletes", 36_000.0, share=0.3), "fade", 45),
         (fault("resistance_rises", 20_000.0, per_day=10.0), "resistance", 35),
     ],
 )

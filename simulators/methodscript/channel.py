@@ -49,6 +49,8 @@ class Channel:
         world: Path | None = None,
     ) -> None:
         """Put a cell on the leads; `world` is a file in which its state is kept."""
+        import scipy.optimize  # noqa: F401  # takes seconds, and a device does not pause for it
+
         self.device, self._seed, self._world = device, seed, world
         self.cell = Cell(file)
         self._fate = Fate(faults, 5 * file.capacity / 3600.0)

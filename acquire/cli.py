@@ -93,6 +93,7 @@ def _told_end(end: RunEnd, terminal: Terminal, as_json: bool) -> int:
 @LAB
 @click.option("--dry", is_flag=True, help="Swap every instrument of the lab for its simulator.")
 @click.option("--specimen", help="Specimen file, or the name of one that comes with liftline.")
+@click.option("--cell", help="Cell file, or the name of one that comes with liftline.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the simulators.")
 @click.option("--real-time", is_flag=True, help="Let simulators take as long as instruments.")
 @OUT
@@ -103,6 +104,7 @@ def run(
     lab_file: Path | None,
     dry: bool,
     specimen: str | None,
+    cell: str | None,
     seed: int,
     real_time: bool,
     out: Path,
@@ -116,10 +118,10 @@ def run(
 
     loaded = load_protocol(protocol)
     lab = _lab(lab_file, roles_of(loaded.steps), dry, real_time)
-    if specimen is not None:
+    for setting, value in (("specimen", specimen), ("cell", cell)):
         for chosen in lab.instruments:
-            if "specimen" in chosen.spec.settings.model_fields:
-                lab = lab.with_settings(chosen.role, specimen=specimen)
+            if value is not None and setting in chosen.spec.settings.model_fields:
+                lab = lab.with_settings(chosen.role, **{setting: value})
     with Terminal(quiet=as_json) as terminal:
         end = begin_run(loaded, lab, out, seed=seed, desk=Desk(terminal, terminal.prompt))
     return _told_end(end, terminal, as_json)

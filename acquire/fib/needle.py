@@ -119,7 +119,7 @@ def _tip(pixels: Floats, near: Mask, scale: float) -> tuple[float, float]:
     axis = None if isinstance(cone, str) else _axis(cone)
     if isinstance(cone, str) or axis is None:  # too thin to be seen sharply: as it was found
         cone, axis = near, _axis(near) or (0.0, -1.0)
-    row, column = _end(cone, smooth, needle, axis)
+    row, column = _end(cone, smooth, (needle, behind), axis)
     return column, row
 
 
@@ -171,11 +171,12 @@ def _uneven(columns: npt.NDArray[np.intp], border: npt.NDArray[np.intp]) -> floa
 
 
 def _end(
-    cone: Mask, smooth: Floats, needle: float, axis: tuple[float, float]
+    cone: Mask, smooth: Floats, levels: tuple[float, float], axis: tuple[float, float]
 ) -> tuple[float, float]:
     """Return row and column of the cone's end along its axis, between pixels.
 
-    There it is half as bright as the needle (`needle`) against what lies beyond its tip.
+    There it is half as bright as the needle against what is brighter: what lies beyond its tip, or
+    around it. `levels` are those of the needle and of what is around it.
     """
     from scipy.ndimage import map_coordinates
 
@@ -189,6 +190,7 @@ def _end(
         smooth, [begin[0] + steps * axis[0], begin[1] + steps * axis[1]], order=1, mode="nearest"
     )
     beyond = float(np.median(line[steps > THIN]))
-    out = np.flatnonzero((line < (needle + beyond) / 2) & (steps > BACK - 1))
+    half = (levels[0] + max(levels[1], beyond)) / 2
+    out = np.flatnonzero((line < half) & (steps > BACK - 1))
     step = float(steps[out[0]]) if len(out) else BACK
     return begin[0] + step * axis[0], begin[1] + step * axis[1]

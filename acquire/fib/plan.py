@@ -173,11 +173,12 @@ def _notes(step: LiftOut, whole: Takes) -> Iterator[str]:
         f"if each stage goes well at its first try {_told(step, whole)}; with all its tries up to "
         f"{_told(step, most)}; questions come on top"
     )
-    if most.charge > step.ion_charge_limit:
-        yield (
-            f"with all its tries it would stop at the ion_charge_limit of "
-            f"{step.ion_charge_limit * 1e6:.3g} uC"
-        )
+    for name, value, limit_of in (
+        ("ion_charge_limit", most.charge, step.ion_charge_limit),
+        ("ion_dose_limit", most.ion_dose, step.ion_dose_limit),
+    ):
+        if value > limit_of:
+            yield f"with all its tries it would stop at {name} ({value:.3g} of {limit_of:.3g})"
 
 
 def _told(step: LiftOut, takes: Takes) -> str:

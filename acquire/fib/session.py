@@ -42,13 +42,16 @@ class Places:
 
 @dataclass
 class Retries:
-    """What was milled because a first try was not enough: no plan has it."""
+    """What was milled or looked at again because a first try was not enough: no plan has it."""
 
     count: int = 0
+    """Of patterns."""
     charge: float = 0.0
-    """C."""
+    """Of them, C."""
     seconds: float = 0.0
-    """Of beam."""
+    """Of them, of beam."""
+    ion_dose: float = 0.0
+    """Of images with more frames, C/m²."""
 
 
 @dataclass
@@ -80,7 +83,10 @@ class Session:
 
     def ion(self, view: BeamImage, frames: int = 1) -> BeamPicture:
         """Take an ion image with `frames` times the frames of `view`."""
-        return self.run.do(self.fib.ion_image, more(view, frames))
+        wanted = more(view, frames)
+        if frames > 1:
+            self.retries.ion_dose += wanted.charge / wanted.field**2
+        return self.run.do(self.fib.ion_image, wanted)
 
     def electron(self, view: BeamImage, frames: int = 1) -> BeamPicture:
         """Take an electron image likewise, with the electron beam's own current."""

@@ -45,6 +45,8 @@ SIGMA = 12e-9
 """Standard error with which the thickness of a thin lamella is measured, m; ours, to verify."""
 AFRESH = 0.5
 """Share of the planned charge that another try of a cut adds."""
+CLOSER, MOST_FRAMES = (4, 16), 256
+"""Times the frames with which a thickness is measured again that is not sure enough, at most."""
 LEAST = 8e-9
 """Thinnest slice that is tried, m."""
 OUTSIDE, BEYOND = 0.2e-6, 0.9e-6
@@ -286,8 +288,8 @@ def _slice(step: LiftOut, cut: Cut, thick: float, turn: float) -> Takes:
 
 
 def thin(step: LiftOut) -> Takes:
-    """Rounds, each a slice off either face."""
-    taken, now = ion(step.views.thin), step.lamella.thickness
+    """The lamella centred, then rounds, each a slice off either face."""
+    taken, now = 3 * ion(step.views.thin), step.lamella.thickness
     for wanted in step.thin.to:
         half = (now - wanted) / 2
         taken += 2 * _slice(step, step.thin, half, step.thin.over_tilt)
@@ -318,9 +320,20 @@ def thin_again(step: LiftOut) -> Takes:
 
 
 def polish_again(step: LiftOut) -> Takes:
-    """Slices that are left when it should be thin enough."""
+    """Slices that are left when it should be thin enough, each looked at more closely."""
     more = step.polish.tries - len(_polished(step))
-    return more * _slice(step, step.polish, LEAST, step.polish.over_tilt)
+    one = _slice(step, step.polish, LEAST, step.polish.over_tilt)
+    return more * (one + closer(step)) + closer(step)
+
+
+def closer(step: LiftOut) -> Takes:
+    """Return what it takes to measure the thickness again with more frames, twice."""
+    views = (step.views.thin.model_copy(update={"frames": n}) for n in _more(step.views.thin))
+    return sum((ion(view) for view in views), Takes())
+
+
+def _more(view: BeamImage) -> tuple[int, ...]:
+    return tuple(min(view.frames * times, MOST_FRAMES) for times in CLOSER)
 
 
 def final(step: LiftOut) -> Takes:
@@ -356,5 +369,6 @@ AGAIN: Mapping[StageName, Callable[[LiftOut], Takes]] = {
     "release": lambda step: (step.release.tries - 1) * _released(step, AFRESH),
     "thin": thin_again,
     "polish": polish_again,
+    "final": closer,
 }
 """What a stage takes beyond that if each of its tries is needed."""

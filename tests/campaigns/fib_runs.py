@@ -37,6 +37,8 @@ COMPARED = {
     ION_DOSE: ION_DOSE,
 }
 """Figures of the plan, by their names in a result."""
+RETRIED = (ION_CHARGE, ION_DOSE)
+"""Figures of which the result tells what was spent on retries."""
 THERE = "they are done"
 LOSING = {"sever": "needle weld", "release": "grid weld"}
 """Patterns after which the lamella hangs on one weld only, and the fact that must hold before."""
@@ -69,8 +71,8 @@ class Ended:
     """Figures that the result gives of what was spent."""
     planned: dict[str, float] = field(default_factory=dict)
     """The same as `check` told them, for a run in which each first try is enough."""
-    retried: float = 0.0
-    """C of what was spent that was milled again because a first try was not enough."""
+    retried: dict[str, float] = field(default_factory=dict)
+    """Of what was spent, what a first try did not do: milled again, or looked at more closely."""
     cpu: float = 0.0
     """s."""
 
@@ -171,7 +173,7 @@ def _ended(seed: int, folder: Path, settings: SimFibSettings, begun: float) -> E
         lamella=hidden.lamella,
         stages=stages,
         said={name: float(result[name]) for name in COMPARED if name in result},
-        retried=float(result.get("retries", {}).get(ION_CHARGE, 0.0)),
+        retried={name: float(result["retries"][name]) for name in RETRIED if result},
         planned={name: float(told[name]) for name in COMPARED},
         cpu=time.process_time() - begun,
     )

@@ -84,4 +84,4 @@ def test_what_is_tried_again_is_told_on_top_of_what_goes_well() -> None:
 
 def test_tries_that_would_exceed_the_charge_allowed_are_told() -> None:
     little = planned(STEP.model_copy(update={"ion_charge_limit": 2e-5})).notes
-    assert any("with all its tries it would stop at the ion_charge_limit" in n for n in little)
+    assert any("with all its tries it would stop at ion_charge_limit" in n for n in little)

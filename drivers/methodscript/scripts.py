@@ -1,0 +1,332 @@
+"""The scripts that are sent: one hold is one short script, which ends by itself and says how.
+
+The device counts time and charge, looks at the cell every interval, sends a sample at least every
+heartbeat, and ends the hold at whichever end or limit comes first, cell off. Each line of data is
+sent twice, and how it ended three times: the protocol has no checksum.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import zlib
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+
+from drivers.methodscript.devices import Device
+from drivers.methodscript.settings import MethodScriptSettings
+from drivers.methodscript.values import literal
+from drivers.potentiostat import EndedBy, HoldOrder
+
+LONGEST_LINE = 255
+ENDS: tuple[EndedBy, ...] = ("stopped", "voltage", "current", "time", "charge", "slope", "limit")
+"""What the device says of an end, by number."""
+_REACHED = 7
+"""The voltage that is to be held is reached."""
+OVER_CURRENT = 1.2
+"""Times the current that a held voltage may take: more is the device's own limit. Ours."""
+HUM_PER_LOOK = 5.850535
+"""Bandwidth times interval, as in PalmSens' published scripts."""
+_NAMES = (
+    "volts", "amps", "secs", "charge", "before", "part", "since", "sent", "mark", "why", "left",
+)  # fmt: skip
+CELL_OFF = ("set_pgstat_chan 0", "cell_off")
+
+
+def mark_of(order: HoldOrder) -> int:
+    """Return the number by which a hold is known again in what the device sends.
+
+    What is left of a hold has less charge to pass and is the same hold; from which side a voltage
+    was approached does not matter.
+    """
+    current = abs(order.current) if order.mode == "voltage" else order.current
+    told = json.dumps(asdict(replace(order, current=current, end_charge=None)), sort_keys=True)
+    return zlib.crc32(told.encode()) & 0x3FFFFFF
+
+
+def look_script(device: Device) -> list[str]:
+    """Return the script that measures the open-circuit voltage; refused while the cell is on."""
+    volts = literal(device.voltage_max)
+    return [
+        "var volts",
+        "set_pgstat_chan 0",
+        "set_pgstat_mode 3",
+        f"set_range ab {volts}",
+        f"set_autoranging ab {volts} {volts}",
+        "meas_loop_ocp volts 100m 100m",
+        "pck_start",
+        "pck_add volts",
+        "pck_end",
+        "endloop",
+    ]
+
+
+def interval_of(order: HoldOrder, settings: MethodScriptSettings) -> float:
+    """Return how often the device looks at the cell, s."""
+    longest = _longest(order)[0]
+    wanted = min(max(settings.shortest_interval, longest / settings.looks), order.every)
+    return longest / math.ceil(longest / wanted - 1e-9)
+
+
+def hold_script(
+    order: HoldOrder, device: Device, settings: MethodScriptSettings, serial: str
+) -> list[str]:
+    """Return the script of a hold.
+
+    Args:
+        order: checked, with a range of the device's; the sign of its current is the way to a
+            voltage that is held.
+        device: that does it.
+        settings: of the driver.
+        serial: number of the device, which the script repeats: whoever finds it running knows
+            where it is.
+    """
+    lines = _Hold(order, device, settings, serial).lines()
+    for line in lines:
+        if len(line) > LONGEST_LINE:
+            raise ValueError(f"a script's line is longer than {LONGEST_LINE}: {line}")
+    return lines
+
+
+def _longest(order: HoldOrder) -> tuple[float, EndedBy]:
+    """Return after which time the device ends a hold, s, and what that end is."""
+    if order.end_seconds is not None and order.end_seconds <= order.seconds_max:
+        return order.end_seconds, "time"
+    return order.seconds_max, "limit"
+
+
+def _when(condition: str, do: Sequence[str]) -> list[str]:
+    return [f"if {condition}", *do, "endif"]
+
+
+def _ends(condition: str, why: int) -> list[str]:
+    return _when(condition, [f"store_var why {why}i aa", "breakloop"])
+
+
+def _amount(name: str, of: str, less: str) -> list[str]:
+    """Have `name` be the amount by which `of` differs from `less`."""
+    difference = [f"copy_var {of} {name}", f"sub_var {name} {less}"]
+    return [*difference, *_when(f"{name} < 0", [f"mul_var {name} -1"])]
+
+
+@dataclass(frozen=True)
+class _Hold:
+    """One hold, written down part by part."""
+
+    order: HoldOrder
+    device: Device
+    settings: MethodScriptSettings
+    serial: str
+
+    def lines(self) -> list[str]:
+        order = self.order
+        longest, by = _longest(order)
+        stages = {
+            "rest": self._rest,
+            "current": self._current,
+            "voltage": self._current_then_voltage,
+            "current then voltage": self._current_then_voltage,
+        }
+        return [
+            *(f"var {name}" for name in self._names()),
+            f"store_var mark {mark_of(order)}i ja",
+            f"store_var why {ENDS.index(by)}i aa",
+            f"store_var left {literal(longest)} eb",
+            *self._beginnings(),
+            "set_pgstat_chan 0",
+            *stages[order.mode](),
+            "cell_off",
+            "timer_get secs",
+            *self._count(),
+            *(_package("pck_add why") * 3),
+            "on_finished:",
+            "cell_off",
+        ]
+
+    def _names(self) -> tuple[str, ...]:
+        slope = ("slope", "lasts", "first", "begun") if self.order.end_slope is not None else ()
+        told = ("moved", "told") if self.order.voltage_change is not None else ()
+        flowed = ("flowed", "flows") if self.order.current_change is not None else ()
+        return (*_NAMES, *slope, *told, *flowed)
+
+    def _beginnings(self) -> list[str]:
+        """Return what the variables hold at first; nothing was sent, so a sample is due at once."""
+        lines = [
+            "store_var volts 0 ab",
+            "store_var amps 0 ba",
+            "store_var charge 0 ja",
+            "store_var before 0 eb",
+            "store_var sent -1000 eb",
+        ]
+        if self.order.voltage_change is not None:
+            lines.append("store_var told 0 ab")
+        if self.order.current_change is not None:
+            lines.append("store_var flows 0 ba")
+        if self.order.end_slope is not None:
+            lines += ["store_var first 1G ab", "store_var begun -1M eb"]
+        return lines
+
+    # -- stages -----------------------------------------------------------------------------
+
+    def _rest(self) -> list[str]:
+        return [
+            "set_pgstat_mode 3",
+            *self._hum(),
+            *self._volts_range(),
+            "cell_off",
+            "timer_start",
+            f"meas_loop_ocp volts {self._interval()} left",
+            *self._look([*self._slope_end()]),
+            "endloop",
+        ]
+
+    def _current(self) -> list[str]:
+        ends = [*self._voltage_end(), *self._charge_end(), *self._slope_end(), *self._limits()]
+        return self._driven(ends)
+
+    def _current_then_voltage(self) -> list[str]:
+        ends = [*self._reached(), *self._charge_end(), *self._limits()]
+        by = ENDS.index(_longest(self.order)[1])
+        held = [
+            f"store_var why {by}i aa",
+            "sub_var left secs",
+            *_when(f"left < {self._interval()}", [f"store_var left {self._interval()} eb"]),
+            *self._held(),
+        ]
+        return [*self._driven(ends), *_when(f"why == {_REACHED}i", held)]
+
+    def _driven(self, ends: Sequence[str]) -> list[str]:
+        full = literal(self.order.current_range)
+        return [
+            "set_pgstat_mode 6",
+            *self._hum(),
+            *self._volts_range(),
+            f"set_range db {full}",
+            f"set_autoranging db {full} {full}",
+            "set_i 0",
+            "cell_on",
+            "timer_start",
+            f"meas_loop_cp volts amps {literal(self.order.current)} {self._interval()} left",
+            *self._look(ends),
+            "endloop",
+        ]
+
+    def _held(self) -> list[str]:
+        full, volts = literal(self.order.current_range), literal(self.order.voltage or 0.0)
+        ends = [*self._current_end(), *self._charge_end(), *self._slope_end(), *self._too_much()]
+        return [
+            "set_pgstat_mode 3",
+            *self._hum(),
+            f"set_range_minmax da {volts} {volts}",
+            f"set_range ba {full}",
+            f"set_autoranging ba {full} {full}",
+            f"set_e {volts}",
+            "cell_on",
+            f"meas_loop_ca volts amps {volts} {self._interval()} left",
+            *self._look(ends),
+            "endloop",
+        ]
+
+    def _hum(self) -> list[str]:
+        bandwidth = max(HUM_PER_LOOK / interval_of(self.order, self.settings), 1e-3)
+        return [
+            f"set_acquisition_frac_autoadjust {self.settings.mains}",
+            f"set_max_bandwidth {literal(float(f'{bandwidth:.4g}'))}",
+        ]
+
+    def _volts_range(self) -> list[str]:
+        highest = max(abs(self.order.voltage_min), abs(self.order.voltage_max))
+        volts = literal(min(highest, self.device.voltage_max))
+        return [f"set_range ab {volts}", f"set_autoranging ab {volts} {volts}"]
+
+    def _interval(self) -> str:
+        return literal(interval_of(self.order, self.settings))
+
+    # -- at each look -----------------------------------------------------------------------
+
+    def _look(self, ends: Sequence[str]) -> list[str]:
+        return ["timer_get secs", *self._count(), *self._send(), *ends]
+
+    def _count(self) -> list[str]:
+        """Count the charge since the last look."""
+        return [
+            "copy_var secs part",
+            "sub_var part before",
+            "mul_var part amps",
+            "add_var charge part",
+            "copy_var secs before",
+        ]
+
+    def _send(self) -> list[str]:
+        order = self.order
+        beat = literal(min(order.every, self.settings.heartbeat))
+        lines = ["copy_var secs since", "sub_var since sent"]
+        noted = ["copy_var secs sent"]
+        for change, amount, of, last in (
+            (order.voltage_change, "moved", "volts", "told"),
+            (order.current_change, "flowed", "amps", "flows"),
+        ):
+            if change is not None:
+                due = _when(f"{amount} >= {literal(change)}", [f"add_var since {beat}"])
+                lines += [*_amount(amount, of, last), *due]
+                noted.append(f"copy_var {of} {last}")
+        sample = [*noted, *(_package() * 2), f'send_string "{self.serial}"']
+        return [*lines, *_when(f"since >= {beat}", sample)]
+
+    # -- ends -------------------------------------------------------------------------------
+
+    def _voltage_end(self) -> list[str]:
+        if self.order.end_voltage is None:
+            return []
+        beyond = ">=" if self.order.current > 0 else "<="
+        return _ends(f"volts {beyond} {literal(self.order.end_voltage)}", ENDS.index("voltage"))
+
+    def _reached(self) -> list[str]:
+        beyond = ">=" if self.order.current > 0 else "<="
+        return _ends(f"volts {beyond} {literal(self.order.voltage or 0.0)}", _REACHED)
+
+    def _limits(self) -> list[str]:
+        why, order = ENDS.index("limit"), self.order
+        return [
+            *_ends(f"volts >= {literal(order.voltage_max)}", why),
+            *_ends(f"volts <= {literal(order.voltage_min)}", why),
+        ]
+
+    def _too_much(self) -> list[str]:
+        """End a held voltage that takes more current than it may, either way."""
+        most = literal(abs(self.order.current) * OVER_CURRENT)
+        why = ENDS.index("limit")
+        return [*_ends(f"amps >= {most}", why), *_ends(f"amps <= -{most}", why)]
+
+    def _current_end(self) -> list[str]:
+        end = self.order.end_current
+        if end is None:
+            return []
+        inside = _ends(f"amps >= -{literal(end)}", ENDS.index("current"))
+        return _when(f"amps <= {literal(end)}", inside)
+
+    def _charge_end(self) -> list[str]:
+        end, why = self.order.end_charge, ENDS.index("charge")
+        if end is None:
+            return []
+        beyond, sign = (">=", "") if self.order.current > 0 else ("<=", "-")
+        return _ends(f"charge {beyond} {sign}{literal(float(f'{end:.7g}'))}", why)
+
+    def _slope_end(self) -> list[str]:
+        if self.order.end_slope is None:
+            return []
+        still = _ends(f"slope <= {literal(self.order.end_slope)}", ENDS.index("slope"))
+        found = [
+            *_amount("slope", "volts", "first"),
+            "div_var slope lasts",
+            "copy_var volts first",
+            "copy_var secs begun",
+            *still,
+        ]
+        over = literal(self.settings.slope_over)
+        return ["copy_var secs lasts", "sub_var lasts begun", *_when(f"lasts >= {over}", found)]
+
+
+def _package(*more: str) -> list[str]:
+    names = ("mark", "secs", "volts", "amps", "charge")
+    return ["pck_start", *(f"pck_add {name}" for name in names), *more, "pck_end"]

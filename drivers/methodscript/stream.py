@@ -1,0 +1,168 @@
+"""From what a device sends of a hold to samples and its end.
+
+The protocol has no checksum: a digit that became another one still is a good line. So the script
+sends each line twice, and what does not come twice alike is no sample. It must also bear the hold's
+mark, and its time must go on.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from drivers.errors import ReadbackError
+from drivers.methodscript.codec import Package, Variable
+from drivers.methodscript.scripts import ENDS, interval_of, mark_of
+from drivers.methodscript.settings import MethodScriptSettings
+from drivers.potentiostat import Held, HoldOrder, Samples
+
+_SAMPLE = (("ja",), ("eb",), ("ab", "da"), ("ba", "db"), ("ja",))
+_END = (*_SAMPLE, ("aa",))
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One line of data of a hold."""
+
+    seconds: float
+    voltage: float
+    current: float
+    charge: float
+    """C, as the device has counted it since the hold began."""
+    status: int
+
+
+@dataclass
+class Stream:
+    """Takes packages of one hold, in order."""
+
+    order: HoldOrder
+    settings: MethodScriptSettings
+    ranges: Mapping[int, float]
+    """Full scale, A, by index; empty where it is not compared."""
+    after: float = -math.inf
+    """s: what is not later was kept by an earlier process."""
+    last: Sample | None = None
+    """The newest, given out or not."""
+    held: Held | None = None
+    """How it ended, once the device has said so."""
+    dropped: int = 0
+    """Lines that were no sample of this hold, or did not come twice."""
+    _once: Package | None = None
+    _kept: list[Sample] = field(default_factory=list)
+    _given: Sample | None = None
+    _charge: float = 0.0
+    """C, integrated over the samples."""
+
+    def __post_init__(self) -> None:
+        """Reckon what does not change."""
+        self._mark = mark_of(self.order)
+        beat = min(self.order.every, self.settings.heartbeat)
+        self.beat = max(beat, interval_of(self.order, self.settings))
+
+    @property
+    def waiting(self) -> int:
+        """How many samples the next block has."""
+        return len(self._kept)
+
+    def take(self, package: Package) -> None:
+        """Take a line of data."""
+        once, self._once = self._once, None
+        if not self._is_ours(package):
+            self.dropped += 1 + (once is not None)
+        elif repr(package) == repr(once):  # by what is written: NaN is not equal to itself
+            self._twice(package.variables)
+        else:
+            self.dropped += once is not None
+            self._once = package
+
+    def block(self) -> Samples:
+        """Return what came since the last call, as the order's record wants it."""
+        chosen = [sample for sample in self._kept if sample.seconds > self.after]
+        self._kept = []
+        return Samples(
+            np.array([each.seconds for each in chosen], np.float64),
+            np.array([each.voltage for each in chosen], np.float64),
+            np.array([each.current for each in chosen], np.float64),
+            np.array([each.status for each in chosen], np.uint8),
+        )
+
+    # -- parts ------------------------------------------------------------------------------
+
+    def _is_ours(self, package: Package) -> bool:
+        variables = package.variables
+        wanted = {len(_SAMPLE): _SAMPLE, len(_END): _END}.get(len(variables), ())
+        return (
+            bool(wanted)
+            and variables[0].value == self._mark
+            and all(
+                variable.kind in kinds for variable, kinds in zip(variables, wanted, strict=True)
+            )
+        )
+
+    def _twice(self, variables: tuple[Variable, ...]) -> None:
+        """Take what came twice alike."""
+        self._check_range(variables[3])
+        seconds, volts, amperes, charge = (variable.value for variable in variables[1:5])
+        status = variables[2].status | variables[3].status
+        sample = Sample(seconds, volts, amperes, charge, status)
+        last = -math.inf if self.last is None else self.last.seconds
+        if self.held is not None or not last < sample.seconds + (len(variables) == len(_END)):
+            self.dropped += 2
+            return
+        self._accept(sample)
+        if len(variables) == len(_END):
+            self._end(sample, variables[5].value)
+
+    def _check_range(self, current: Variable) -> None:
+        """Raise ReadbackError where the device has gone to another range than it was told."""
+        index, wanted = current.range_index, self.order.current_range
+        if self.order.mode == "rest" or index is None or index not in self.ranges:
+            return
+        found = self.ranges[index]
+        if not math.isclose(found, wanted, rel_tol=1e-3):
+            raise ReadbackError(
+                f"methodscript: it measures in the {found:.3g} A range, not in that of "
+                f"{wanted:.3g} A; its charge would not be comparable"
+            )
+
+    def _accept(self, sample: Sample) -> None:
+        last, self.last = self.last, sample
+        if last is None:
+            self._charge = sample.charge
+        elif sample.seconds - last.seconds > 2.5 * self.beat:
+            self._charge += sample.charge - last.charge
+        else:
+            mean = 0.5 * (sample.current + last.current)
+            self._charge += mean * (sample.seconds - last.seconds)
+        if self._due(sample):
+            self._kept.append(sample)
+            self._given = sample
+
+    def _due(self, sample: Sample) -> bool:
+        """True if the order's record wants this sample."""
+        order, given = self.order, self._given
+        if given is None or sample.status:
+            return True
+        if sample.seconds - given.seconds >= order.every * (1 - 1e-6):
+            return True
+        moved = abs(sample.voltage - given.voltage)
+        flowed = abs(sample.current - given.current)
+        by_volts = order.voltage_change is not None and moved >= order.voltage_change
+        return by_volts or (order.current_change is not None and flowed >= order.current_change)
+
+    def _end(self, sample: Sample, why: float) -> None:
+        if self._given is not sample:
+            self._kept.append(sample)
+        ended_by = ENDS[int(why)] if why in range(len(ENDS)) else "stopped"
+        self.held = Held(
+            ended_by,
+            sample.seconds,
+            self._charge,
+            sample.voltage,
+            sample.current,
+            on_device=True,
+        )

@@ -1,0 +1,1 @@
+"""A simulated potentiostat that speaks MethodSCRIPT, with the simulated cell behind it."""

@@ -11,11 +11,14 @@ from typing import Any
 
 from pydantic_core import PydanticCustomError
 
+from acquire.cycling.fit_recording import fitted_cells
 from acquire.xps.fit_recording import fitted_profiles
 from drivers.action import result_of
+from drivers.cell_recording import is_cell
 from drivers.clock import JumpingClock
 from drivers.errors import InputError
 from drivers.lab import Chosen, Lab, known_drivers, open_lab
+from drivers.recorded_potentiostat import RecordedPotentiostat
 from drivers.recorded_xps import RecordedXps, is_vamas
 from drivers.stem import Stem, StemSetup
 from protocols.beam_damage import BeamDamage
@@ -34,11 +37,11 @@ def recorded_lab(file: Path, etch_per_cycle: float | None = None) -> Lab:
     """Return a lab in which the recording stands for the instrument that its kind of file is of.
 
     Args:
-        file: of a microscope or of an XPS spectrometer.
+        file: of a microscope, of an XPS spectrometer or of a potentiostat.
         etch_per_cycle: seconds of etching between two cycles of a depth profile that stores none.
 
     Raises:
-        InputError: an etch time is given for a recording of a microscope.
+        InputError: an etch time is given for another recording than of a depth profile.
     """
     settings: dict[str, Any] = {"file": str(file.resolve())}
     xps = is_vamas(file) or file.suffix.lower() in NEXUS
@@ -49,7 +52,7 @@ def recorded_lab(file: Path, etch_per_cycle: float | None = None) -> Lab:
                 f"{file.name}"
             )
         settings["etch_per_cycle"] = etch_per_cycle
-    role = "xps" if xps else "stem"
+    role = "potentiostat" if is_cell(file) else "xps" if xps else "stem"
     spec = known_drivers()[f"recorded-{role}"]
     checked = spec.settings.model_validate(settings)
     chosen = Chosen(role, f"recorded-{role}", spec, None, checked, spec.limits())
@@ -105,7 +108,8 @@ def fitted(
 ) -> LoadedProtocol:
     """Return the protocol with its line scans drawn into the recording, one position a pixel.
 
-    A map takes the whole recording, one pixel a pixel; a depth profile its regions and cycles.
+    A map takes the whole recording, one pixel a pixel; a depth profile its regions and cycles; a
+    cell its holds.
 
     Args:
         protocol: as loaded; its elements, analysis and policies stay.
@@ -129,9 +133,12 @@ def fitted(
         )
     with open_lab(lab, clock=JumpingClock()) as opened:
         recorded: Any = next(iter(opened.drivers.values()))
-        if isinstance(recorded, RecordedXps):
-            if line is not None or strip is not None:
-                raise InputError("--line and --strip are of EDS recordings; leave them out")
+        drawn = line is not None or strip is not None
+        if drawn and isinstance(recorded, (RecordedXps, RecordedPotentiostat)):
+            raise InputError("--line and --strip are of EDS recordings; leave them out")
+        if isinstance(recorded, RecordedPotentiostat):
+            steps = fitted_cells(protocol.steps, recorded.recording)
+        elif isinstance(recorded, RecordedXps):
             steps = fitted_profiles(protocol.steps, recorded.recording, recorded.etch_times)
         else:
             setup, size = recorded.setup(), _size(recorded, protocol)

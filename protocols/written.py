@@ -97,9 +97,12 @@ class WrittenFile:
             known = self._known(adapter, place)
             message = f"unknown field{closest(str(place[-1]), known) or '; remove it'}"
         elif kind.startswith("union_tag"):
-            place = (*place, "kind")
-            expected = details.get("ctx", {}).get("expected_tags", "")
-            message = f"say which kind of step this is: kind: {expected}".replace("'", "")
+            asked = details.get("ctx", {})
+            name = str(asked.get("discriminator", "kind")).strip("'")
+            place = (*place, name)
+            expected = str(asked.get("expected_tags", "")).replace("'", "")
+            near = closest(str(asked.get("tag", "")), expected.split(", "))
+            message = f"say which kind of step this is: {name}: {expected}{near}"
         else:
             message = details["msg"]
         return str(self.error(place, message))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from acquire.cycling.rates import written_size
 from acquire.plan import StepPlan, limit
 from drivers.potentiostat import PotentiostatLimits
 from protocols.cycling import Cycling, Loop, Pulse, Rest, Size
@@ -48,7 +49,7 @@ def _sizes(step: Cycling) -> Iterator[tuple[Any, str]]:
     seen = set()
     for move in step.moves():
         if isinstance(move, Size):
-            written = f"{move.rate:g} C" if move.rate is not None else "as written"
+            written = written_size(step, move)
             if (move.do, written) not in seen:  # type: ignore[attr-defined]
                 seen.add((move.do, written))  # type: ignore[attr-defined]
                 yield move, written

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from acquire.cycling.cycle_watch import SAME_RATE
+from protocols.cycling import Cycling, Size
+from protocols.units import CURRENT
 
 Groups = dict[str, tuple[int, ...]]
 
@@ -14,6 +16,13 @@ def told_rate(rate: float) -> str:
     if rate <= 0:
         return "no discharge"
     return f"{rate:.3g}C" if rate >= 0.995 else f"C/{1 / rate:.3g}"
+
+
+def written_size(step: Cycling, size: Size) -> str:
+    """Return an amount of current as the protocol writes it: `0.1 C`, else in amperes."""
+    if size.rate is not None:
+        return f"{size.rate:g} C"
+    return CURRENT.suggest(float(f"{step.amperes(size):.4g}"))
 
 
 def by_rate(rates: Sequence[float]) -> Groups:

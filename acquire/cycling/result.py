@@ -7,7 +7,8 @@ from typing import Any
 
 from acquire.cycling.coulometry import Cycle, half_cycle, whole_cycle
 from acquire.cycling.cycling_data import CyclingData, HoldData
-from protocols.cycling import Cycling
+from acquire.cycling.rates import written_size
+from protocols.cycling import Cycling, Size
 
 
 def cycling_result(
@@ -42,12 +43,11 @@ def _digits(value: float | None) -> float | None:
 
 def resolved(step: Cycling) -> dict[str, float]:
     """Return the current of each kind of hold in A, as the protocol writes it."""
-    found = {}
-    for move in step.moves():
-        if hasattr(move, "rate"):
-            written = f"{move.rate:g} C" if move.rate is not None else "as written"
-            found[f"{move.do} {written}"] = step.amperes(move)
-    return found
+    return {
+        f"{move.do} {written_size(step, move)}": step.amperes(move)
+        for move in step.moves()
+        if isinstance(move, Size)
+    }
 
 
 def result_so_far(data: CyclingData) -> dict[str, Any]:

@@ -45,6 +45,8 @@ BLOCK = 0.25
 """Wall seconds between two blocks of samples."""
 MANY = 25
 """Samples that make a block before that."""
+FOREIGN = 4
+"""Lines of data of another hold after which what runs is not the one that is looked for."""
 LOOKED_JUST_NOW = 0.5
 """Wall seconds for which a look at a device at rest holds."""
 SIMULATED = "SIM"
@@ -235,7 +237,7 @@ class MethodScriptPotentiostat(Potentiostat):
     def _hears(self, stream: Stream) -> bool:
         """Return whether what the device sends is this hold."""
         until = wall_seconds() + self._patience(stream)
-        while stream.last is None and wall_seconds() < until:
+        while stream.last is None and stream.dropped < FOREIGN and wall_seconds() < until:
             for event in self._session.events(LOOK_EVERY):
                 if isinstance(event, Package):
                     stream.take(event)
@@ -280,6 +282,7 @@ class MethodScriptPotentiostat(Potentiostat):
             if isinstance(event, Package):
                 stream.take(event)
             elif isinstance(event, Failed):
+                session.after_an_error()
                 raise InstrumentFaultError(
                     f"methodscript {session.serial}: the device ended the hold: "
                     f"{meaning(event.code)}. The cell is off"

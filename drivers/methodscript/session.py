@@ -207,6 +207,11 @@ class Session:
 
     # -- scripts ----------------------------------------------------------------------------
 
+    def after_an_error(self) -> None:
+        """Note that the script has ended by an error, and wait until the device hears again."""
+        self.running = False
+        wait_a_moment(AFTER_AN_ERROR)
+
     def start(self, lines: Sequence[str]) -> None:
         """Start a script.
 
@@ -224,8 +229,7 @@ class Session:
         if isinstance(told, Accepted):
             return
         if isinstance(told, NotAccepted):
-            self.running = False
-            wait_a_moment(AFTER_AN_ERROR)
+            self.after_an_error()
             where = f" in line {told.line}" if told.line else ""
             raise InstrumentFaultError(
                 f"methodscript {self.serial}: script not accepted{where}: {meaning(told.code)}"
@@ -304,14 +308,12 @@ class Session:
         found: list[Event] = []
         over = self._await((Ended, Failed, NotAccepted, Refused), found)
         if isinstance(over, NotAccepted):
-            self.running = False
-            wait_a_moment(AFTER_AN_ERROR)
+            self.after_an_error()
             raise InstrumentFaultError(
                 f"methodscript {self.serial}: script not accepted: {meaning(over.code)}"
             )
         if isinstance(over, Failed):
-            wait_a_moment(AFTER_AN_ERROR)
-            self.running = False
+            self.after_an_error()
             return found, over
         if not isinstance(over, Ended):
             self.stop()

@@ -6,7 +6,7 @@ The cell of each case is at rest between 3 and 5 V, and takes `current` for minu
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,7 @@ from drivers.potentiostat import (
     Samples,
 )
 from tests.simulators.cell.cells import open_cell, run_hold
+from tests.simulators.methodscript.served import served
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,8 @@ class Case:
     """A."""
     current_range: float
     """A."""
+    around: ExitStack
+    """What it needs to be there."""
 
     def order(self, **changed: Any) -> HoldOrder:
         made = HoldOrder(
@@ -54,16 +57,26 @@ class Case:
 
 def simulated(folder: Path) -> Case:
     """The simulator, its world in a file, in blocks as on a real clock."""
-    return Case(open_cell(folder / "world.db", block=20.0), 7.35e-6, 1e-5)
+    return Case(open_cell(folder / "world.db", block=20.0), 7.35e-6, 1e-5, ExitStack())
 
 
-MAKERS: dict[str, Callable[[Path], Case]] = {"simulated": simulated}
+def methodscript(folder: Path) -> Case:
+    """The driver for MethodSCRIPT, a simulated device on TCP behind it, hurried."""
+    around = ExitStack()
+    bench = around.enter_context(served(speed=200.0))
+    return Case(bench.open(), 7.35e-6, 1e-5, around)
+
+
+MAKERS: dict[str, Callable[[Path], Case]] = {
+    "simulated": simulated,
+    "methodscript": methodscript,
+}
 
 
 @pytest.fixture(params=MAKERS)
 def case(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Case]:
     made = MAKERS[request.param](tmp_path)
-    with closing(made.potentiostat):  # type: ignore[type-var]
+    with made.around, closing(made.potentiostat):  # type: ignore[type-var]
         yield made
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from acquire.cycling.coulometry import Cycle, half_cycle, whole_cycle
 from acquire.cycling.cycling_data import CyclingData, HoldData
 from acquire.cycling.rates import written_size
-from protocols.cycling import Cycling, Size
+from protocols.cycling import Cycling
 
 
 def cycling_result(
@@ -46,7 +46,7 @@ def resolved(step: Cycling) -> dict[str, float]:
     return {
         f"{move.do} {written_size(step, move)}": step.amperes(move)
         for move in step.moves()
-        if isinstance(move, Size)
+        if hasattr(move, "rate")
     }
 
 

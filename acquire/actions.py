@@ -21,8 +21,12 @@ from acquire.rows import Attempt, Packed, Stamp, pack_row, unpack_row
 from drivers.action import action_of, result_of
 from drivers.clock import wait_a_moment
 from drivers.codec import canonical, pack, unpack
-from drivers.errors import DriverError, InterlockError
+from drivers.errors import DriverError, InterlockError, OutOfDateError
 
+OUT_OF_DATE = "out of date"
+"""What ends an action of which the rest needs another look."""
+NOTHING: tuple[tuple[()], float] = ((), 0.0)
+"""Blocks kept and amount spent of an action that has not begun, or is done anew."""
 AFTER_A_FAULT = ("try again", "skip", "stop")
 LONGEST_NAP = 0.5
 """Seconds of the lab's clock between two looks at the operator while the run sleeps."""
@@ -97,7 +101,10 @@ class Actions:
                 see(self._unpack(call.action.block, block))
         if ended_by == "skipped":
             raise StepSkipped(f"{call.name} was skipped by the operator")
-        return self._unpack(call.action.result, packed)
+        result = self._unpack(call.action.result, packed)
+        if ended_by == OUT_OF_DATE:
+            raise _out_of_date(call.name, result)
+        return result
 
     def _unpack(self, kind: Any, packed: Packed) -> Any:
         tree, arrays = unpack_row(packed.text, packed.blob, self._pictures.read)
@@ -106,7 +113,11 @@ class Actions:
     # -- the present ------------------------------------------------------------------------
 
     def pursue(self, call: Call, entry: int, see: See | None, tried: Sequence[Attempt]) -> Any:
-        """Do the action of this entry, or go on with it, until it has an outcome."""
+        """Do the action of this entry, or go on with it, until it has an outcome.
+
+        Raises:
+            OutOfDateError: what is left of it needs another look; the outcome says what is done.
+        """
         while True:
             try:
                 self._attempts.obey(may_pause=True)
@@ -118,6 +129,8 @@ class Actions:
                 self._journal.add_outcome(entry, "skipped", pack_row(None, []), self._stamp())
                 raise
             except (DriverError, InterlockError) as error:
+                if isinstance(error, OutOfDateError) and error.done is not None:
+                    raise
                 self._fault(call, entry, error)
             tried = self._journal.attempts(entry)
 
@@ -126,8 +139,29 @@ class Actions:
             return self._finish(call, entry, _read(call), None, commit=False)
         if tried:
             return self._recover(call, entry, see, tried)
-        result, ended_by = self._attempts.attempt(call, entry, 0, call.arguments, see, 0)
+        result, ended_by = self._attempt(call, entry, 0, call.arguments, see, 0, NOTHING)
         return self._finish(call, entry, result, ended_by)
+
+    def _attempt(
+        self,
+        call: Call,
+        entry: int,
+        n: int,
+        arguments: tuple[Any, ...],
+        see: See | None,
+        first_block: int,
+        so_far: tuple[Sequence[Any], float],
+    ) -> tuple[Any, str | None]:
+        """Try once; where that needs another look the action ends with what is done `so_far`."""
+        try:
+            return self._attempts.attempt(call, entry, n, arguments, see, first_block)
+        except OutOfDateError:
+            if call.action.remainder is None:
+                raise
+            kept, spent = so_far
+            done = call.action.remainder.result(call.arguments, kept, None, spent)
+            self._finish(call, entry, done, OUT_OF_DATE)
+            raise _out_of_date(call.name, done) from None
 
     def _finish(
         self, call: Call, entry: int, result: Any, ended_by: str | None, *, commit: bool = True
@@ -153,8 +187,8 @@ class Actions:
             policy = self._ask_how(call, entry, tried[-1])
         n = tried[-1].n + 1
         if policy == "repeat":
-            result, ended_by = self._attempts.attempt(
-                call, entry, n, call.arguments, see, len(kept)
+            result, ended_by = self._attempt(
+                call, entry, n, call.arguments, see, len(kept), NOTHING
             )
             return self._finish(call, entry, result, ended_by)
         rest = call.action.remainder
@@ -162,7 +196,7 @@ class Actions:
         left = None if policy == "keep" else rest.arguments(call.arguments, spent)
         part, ended_by = None, "interrupted"
         if left is not None:
-            part, by = self._attempts.attempt(call, entry, n, left, see, len(kept))
+            part, by = self._attempt(call, entry, n, left, see, len(kept), (kept, spent))
             ended_by = by or ended_by
         result = rest.result(call.arguments, kept, part, spent)
         return self._finish(call, entry, result, ended_by)
@@ -187,8 +221,8 @@ class Actions:
             entry,
             f"extent of attempt {last.n}",
             f"{call.name} (action {entry}) was cut off and the instrument cannot say how much of "
-            f"it was done. Keep what was recorded, repeat it (the specimen may receive it twice), "
-            f"or stop?",
+            f"it was done. {'Keep what was recorded, repeat' if keep else 'Repeat'} it (the "
+            f"specimen may receive it twice), or stop?",
             (*keep, "repeat", "stop"),
             "stop",
         )
@@ -226,7 +260,9 @@ class Actions:
         """Set again, once after a resume, what earlier sessions set and may be lost."""
         settings, self._settings = self._settings, {}
         for call in settings.values():
-            call.method(*call.arguments)
+            made = call.method(*call.arguments)
+            if call.action.generator:
+                result_of(made)
 
     def _hold(self) -> None:
         """Wait, everything safe, until the operator says go on."""
@@ -254,6 +290,12 @@ class Actions:
             except Paused:
                 self._hold()
             self._sleep(min(left, LONGEST_NAP))
+
+
+def _out_of_date(name: str, done: Any) -> OutOfDateError:
+    error = OutOfDateError(f"{name}: the rest needs another look")
+    error.done = done
+    return error
 
 
 def _read(call: Call) -> Any:

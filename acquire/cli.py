@@ -180,24 +180,31 @@ def check(protocol: str, lab_file: Path | None, as_json: bool) -> int:
 @click.argument("protocol")
 @click.option("--line", help="x0,y0,x1,y1 in pixels of the recording, from its upper left.")
 @click.option("--strip", type=click.IntRange(1), help="Pixels across the line that are summed.")
+@click.option("--etch-per-cycle", help="Such as 60s, for a depth profile that stores no etch time.")
 @OUT
 @JSON
 @_command
 def replay(
-    file: Path, protocol: str, line: str | None, strip: int | None, out: Path, as_json: bool
+    file: Path,
+    protocol: str,
+    line: str | None,
+    strip: int | None,
+    etch_per_cycle: str | None,
+    out: Path,
+    as_json: bool,
 ) -> int:
     """Stream the recording FILE through PROTOCOL's procedure and analysis, as if live."""
     from acquire.launch import Desk, begin_run
-    from acquire.replay import fitted, parse_line, recorded_lab
+    from acquire.replay import fitted, origin, parse_etch_time, parse_line, recorded_lab
     from acquire.terminal import Terminal
     from protocols.loader import load_protocol
 
-    lab = recorded_lab(file)
+    lab = recorded_lab(file, None if etch_per_cycle is None else parse_etch_time(etch_per_cycle))
     drawn = None if line is None else parse_line(line)
     loaded = fitted(load_protocol(protocol), lab, drawn, strip)
     with Terminal(quiet=as_json) as terminal:
         desk = Desk(terminal, terminal.prompt)
-        end = begin_run(loaded, lab, out, seed=0, desk=desk, origin=f"replay of {file}")
+        end = begin_run(loaded, lab, out, seed=0, desk=desk, origin=origin(file, lab))
     return _told_end(end, terminal, as_json)
 
 
@@ -235,14 +242,24 @@ def report(run_name: str, out: Path) -> int:
 
 @main.command()
 @click.argument("run_name", metavar="RUN")
+@click.option(
+    "--to",
+    "form",
+    type=click.Choice(["hspy", "vamas"]),
+    default="hspy",
+    show_default=True,
+    help="hspy: all that was measured, for HyperSpy; vamas: depth profiles, for CasaXPS.",
+)
 @OUT
 @_command
-def export(run_name: str, out: Path) -> int:
-    """Rebuild RUN's data files (.hspy) from its journal."""
+def export(run_name: str, form: str, out: Path) -> int:
+    """Write RUN's data files anew from its journal, and print where they are."""
     from acquire.folders import find_run
     from acquire.views import rebuild
+    from acquire.xps.vamas_export import export_vamas
 
-    for path in rebuild(find_run(run_name, out)):
+    folder = find_run(run_name, out)
+    for path in rebuild(folder) if form == "hspy" else export_vamas(folder):
         click.echo(path)
     return 0
 

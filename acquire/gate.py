@@ -12,7 +12,7 @@ from dataclasses import dataclass, fields, is_dataclass
 from typing import Any
 
 from drivers.clock import Clock
-from drivers.errors import DriverError, InterlockError
+from drivers.errors import DriverError, InterlockError, OutOfDateError
 
 
 @dataclass(frozen=True)
@@ -66,6 +66,12 @@ class Situation:
     """What another role's instrument says of itself now, with its limits."""
     facts: Facts
     """What this run has verified."""
+
+
+class OutOfDate(str):
+    """Why an action is refused that another look would let through."""
+
+    __slots__ = ()
 
 
 Rule = Callable[[Situation], str | None]
@@ -122,6 +128,7 @@ class Gate:
 
         Raises:
             InterlockError: it may not; the message says why and what to do.
+            OutOfDateError: it may after another look.
         """
         role = action.split(".", 1)[0]
         rules = self._rules.get(action)
@@ -129,7 +136,15 @@ class Gate:
             raise InterlockError(
                 f"{action}: no interlock rule covers it, so it is refused; add rules for it"
             )
-        own = self._instrument(action, role)
+        seen: dict[str, Instrument] = {}
+
+        def instrument(role: str) -> Instrument:
+            """Return its reading of this moment, which is one for all rules."""
+            if role not in seen:
+                seen[role] = self._instrument(action, role)
+            return seen[role]
+
+        own = instrument(role)
         situation = Situation(
             action,
             arguments,
@@ -137,13 +152,14 @@ class Gate:
             own.status,
             own.limits,
             step,
-            lambda other: self._instrument(action, other),
+            instrument,
             self._facts,
         )
         for rule in rules:
             reason = rule(situation)
             if reason is not None:
-                raise InterlockError(f"{action}: {reason}")
+                kind = OutOfDateError if isinstance(reason, OutOfDate) else InterlockError
+                raise kind(f"{action}: {reason}")
 
     def _instrument(self, action: str, role: str) -> Instrument:
         """Return what a role's instrument says of itself now.
@@ -171,7 +187,8 @@ def _unknown(status: Any) -> Iterator[str]:
     """Yield the names of readings that are NaN, also of places within the status."""
     for field in fields(status):
         value = getattr(status, field.name)
-        if isinstance(value, float) and math.isnan(value):
-            yield field.name
+        if isinstance(value, float):
+            if math.isnan(value):
+                yield field.name
         elif is_dataclass(value):
             yield from (f"{field.name}.{inner}" for inner in _unknown(value))

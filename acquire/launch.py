@@ -34,6 +34,7 @@ from acquire.questions import Prompt, Questions
 from acquire.record import RunRecord
 from acquire.run import Observer, Run, RunTime
 from acquire.views import Views
+from acquire.xps.xps_rules import RULES as XPS_RULES
 from drivers.clock import RealClock
 from drivers.errors import InputError, LiftlineError, RunFolderError
 from drivers.lab import (
@@ -318,7 +319,7 @@ def _gate(opened: OpenLab, facts: Facts) -> Gate:
         if read is not None:
             age_max = float(opened.limits[role].reading_age_max)
             monitors[role] = Monitor(read, opened.clock, age_max)
-    return Gate({**STEM_RULES, **FIB_RULES}, monitors, opened.limits, facts)
+    return Gate({**STEM_RULES, **FIB_RULES, **XPS_RULES}, monitors, opened.limits, facts)
 
 
 @contextmanager

@@ -80,6 +80,13 @@ PROCEDURES: Mapping[str, Procedure] = {
         plan="acquire.fib.plan:lift_out_plan",
         page="acquire.pages.lift_out:lift_out_page",
     ),
+    "depth_profile": Procedure(
+        ("xps",),
+        do="acquire.xps.depth_profile:depth_profile",
+        plan="acquire.xps.plan:profile_plan",
+        page="acquire.pages.depth_profile:depth_profile_page",
+        views="acquire.xps.view:profile_views",
+    ),
 }
 
 

@@ -9,10 +9,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from pydantic_core import PydanticCustomError
+
+from acquire.xps.fit_recording import fitted_profiles
 from drivers.action import result_of
 from drivers.clock import JumpingClock
 from drivers.errors import InputError
 from drivers.lab import Chosen, Lab, known_drivers, open_lab
+from drivers.recorded_xps import RecordedXps, is_vamas
 from drivers.stem import Stem, StemSetup
 from protocols.beam_damage import BeamDamage
 from protocols.eds import EdsLineScan, PointStart, StemImage
@@ -20,16 +24,62 @@ from protocols.eds_map import MOST_PIXELS, EdsMap
 from protocols.lift_out import LiftOut
 from protocols.loader import LoadedProtocol
 from protocols.protocol import AnyStep
+from protocols.units import TIME, parse
 
-RECORDED = "recorded-stem"
+NEXUS = (".nxs", ".nx5", ".nexus")
+"""How NeXus files are called; other HDF5 files are taken for HyperSpy's."""
 
 
-def recorded_lab(file: Path) -> Lab:
-    """Return a lab in which the recording stands for the microscope."""
-    spec = known_drivers()[RECORDED]
-    settings = spec.settings.model_validate({"file": str(file.resolve())})
-    chosen = Chosen("stem", RECORDED, spec, None, settings, spec.limits())
+def recorded_lab(file: Path, etch_per_cycle: float | None = None) -> Lab:
+    """Return a lab in which the recording stands for the instrument that its kind of file is of.
+
+    Args:
+        file: of a microscope or of an XPS spectrometer.
+        etch_per_cycle: seconds of etching between two cycles of a depth profile that stores none.
+
+    Raises:
+        InputError: an etch time is given for a recording of a microscope.
+    """
+    settings: dict[str, Any] = {"file": str(file.resolve())}
+    xps = is_vamas(file) or file.suffix.lower() in NEXUS
+    if etch_per_cycle is not None:
+        if not xps:
+            raise InputError(
+                "--etch-per-cycle is of depth profiles, VAMAS or NXmpes (.nxs); leave it out for "
+                f"{file.name}"
+            )
+        settings["etch_per_cycle"] = etch_per_cycle
+    role = "xps" if xps else "stem"
+    spec = known_drivers()[f"recorded-{role}"]
+    checked = spec.settings.model_validate(settings)
+    chosen = Chosen(role, f"recorded-{role}", spec, None, checked, spec.limits())
     return Lab(f"recording {file.name}", "jumping", (chosen,))
+
+
+def origin(file: Path, lab: Lab) -> str:
+    """Return what the run's record says of where its data come from.
+
+    For a depth profile also how the file's values became counts, where there is a doubt.
+    """
+    with open_lab(lab, clock=JumpingClock()) as opened:
+        recorded: Any = next(iter(opened.drivers.values()))
+        notes = recorded.recording.all_notes if isinstance(recorded, RecordedXps) else ()
+    return "; ".join((f"replay of {file}", *notes))
+
+
+def parse_etch_time(text: str) -> float:
+    """Return an etch time in seconds.
+
+    Raises:
+        InputError: it is no positive time with its unit.
+    """
+    try:
+        seconds = parse(text, TIME)
+    except PydanticCustomError as error:
+        raise InputError(f"--etch-per-cycle: {error.message()}") from None
+    if not seconds > 0:
+        raise InputError(f"--etch-per-cycle {text}: write a time above zero, such as 60s")
+    return seconds
 
 
 def parse_line(text: str) -> tuple[float, float, float, float]:
@@ -55,7 +105,7 @@ def fitted(
 ) -> LoadedProtocol:
     """Return the protocol with its line scans drawn into the recording, one position a pixel.
 
-    A map takes the whole recording, one pixel a pixel.
+    A map takes the whole recording, one pixel a pixel; a depth profile its regions and cycles.
 
     Args:
         protocol: as loaded; its elements, analysis and policies stay.
@@ -78,10 +128,14 @@ def fitted(
             "one; take the step out of the protocol"
         )
     with open_lab(lab, clock=JumpingClock()) as opened:
-        stem: Any = opened.drivers["stem"]
-        setup = stem.setup()
-        size = _size(stem, protocol)
-    steps = tuple(_fitted(step, setup, size, line, strip) for step in protocol.steps)
+        recorded: Any = next(iter(opened.drivers.values()))
+        if isinstance(recorded, RecordedXps):
+            if line is not None or strip is not None:
+                raise InputError("--line and --strip are of EDS recordings; leave them out")
+            steps = fitted_profiles(protocol.steps, recorded.recording, recorded.etch_times)
+        else:
+            setup, size = recorded.setup(), _size(recorded, protocol)
+            steps = tuple(_fitted(step, setup, size, line, strip) for step in protocol.steps)
     kept = {"title": protocol.title, "steps": [step.model_dump(mode="json") for step in steps]}
     text = json.dumps(kept, indent=1) + "\n"
     return replace(protocol, steps=steps, text=text, units=False)

@@ -11,7 +11,7 @@ import json
 import random
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import asdict
-from typing import Any, ParamSpec, Protocol, TypeVar, cast, overload
+from typing import Any, Literal, ParamSpec, Protocol, TypeVar, cast, overload
 
 from acquire.actions import Actions
 from acquire.attempts import Attempts, Call
@@ -24,17 +24,20 @@ from acquire.questions import Questions
 from acquire.rows import Entry, Stamp
 from drivers.clock import Clock
 from drivers.codec import canonical, pack, unpack
-from protocols.model import FlagPolicy, Step
+from protocols.model import Step, Written
 
 P = ParamSpec("P")
 R = TypeVar("R")
 V = TypeVar("V")
 
+Policy = Literal["note", "ask", "stop"] | Written
+"""What a flag does: the run's own three, or one that the procedure follows."""
+
 
 class Detector(Protocol):
     """An inline detector that is shown each block of an action as it comes."""
 
-    def see(self, block: Any) -> Sequence[tuple[Flag, FlagPolicy]]:
+    def see(self, block: Any) -> Sequence[tuple[Flag, Policy]]:
         """Return the flags that this block raises, each with its policy."""
         ...
 
@@ -212,11 +215,11 @@ class Run:
         )
         return self._questions.ask(number, "procedure", question, choices, safe, unattended)
 
-    def flag(self, flag: Flag, policy: FlagPolicy = "note") -> None:
+    def flag(self, flag: Flag, policy: Policy = "note") -> None:
         """Journal a flag and do what its policy says, where that is the run's to do.
 
-        `ask` asks whether to go on, `stop` stops the run; `stop_after` is for the procedure
-        to follow, with `decide`. A flag that stopped the run does so once: to resume is the
+        `ask` asks whether to go on, `stop` stops the run; any other is for the procedure to
+        follow, with `decide`. A flag that stopped the run does so once: to resume is the
         operator's word to go on.
 
         Raises:
@@ -225,7 +228,7 @@ class Run:
         if self._raise_flag(flag, policy, index=flag.index) or policy != "stop":
             self._follow(flag.kind, flag.of, flag.note, policy)
 
-    def _raise_flag(self, flag: Flag, policy: FlagPolicy, index: int) -> bool:
+    def _raise_flag(self, flag: Flag, policy: Policy, index: int) -> bool:
         """Journal a flag; return False if the journal holds it already, or holds none here."""
         name = f"{flag.kind} {flag.of}"
         stamp = self._time.stamp()
@@ -252,9 +255,9 @@ class Run:
         policy = held["policy"]
         if policy == "ask":
             flag = held["flag"]
-            self._follow(flag["kind"], flag["of"], flag["note"], cast("FlagPolicy", policy))
+            self._follow(flag["kind"], flag["of"], flag["note"], cast("Policy", policy))
 
-    def _follow(self, kind: str, of: str, note: str, policy: FlagPolicy) -> None:
+    def _follow(self, kind: str, of: str, note: str, policy: Policy) -> None:
         if policy == "stop":
             raise RunStopped(f"the {kind} of {of} stops the run, as the protocol says")
         if policy == "ask":
@@ -303,6 +306,11 @@ class Run:
     def progress(self, done: int, total: int, text: str = "") -> None:
         """Tell whoever watches how far the step is; not journalled."""
         self._observer.progress(done, total, text)
+
+    def tell(self, text: str) -> None:
+        """Tell whoever watches a line, once: not again on resume. It is not journalled."""
+        if self._past.next() is None:
+            self._observer.say(text)
 
     def warn(self, text: str) -> None:
         """Write a warning into the record and tell it."""

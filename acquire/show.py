@@ -10,9 +10,11 @@ from typing import Any
 from acquire.budgets import Budgets, spend_of
 from acquire.fib.told import told_figures, told_lift_out
 from acquire.record import RunRecord, StepRecord
+from acquire.xps.told import told_place, told_profile
 from protocols.eds import DOSE
 from protocols.lift_out import ELECTRON_DOSE, ION_CHARGE, ION_DOSE, NEEDLE_TRAVEL
 from protocols.model import Step
+from protocols.xps import ETCH_TIME, XRAY_TIME
 
 BUDGETS = {
     DOSE: ("largest electron dose", 1.0, " e/Å²"),
@@ -20,6 +22,8 @@ BUDGETS = {
     ION_CHARGE: ("charge of ion patterns", 1e6, " µC"),
     ELECTRON_DOSE: ("electron dose of images", 1.0, " e/Å²"),
     NEEDLE_TRAVEL: ("way of the needle", 1e3, " mm"),
+    XRAY_TIME: ("time under the X-rays", 1 / 3600, " h"),
+    ETCH_TIME: ("time of etching", 1.0, " s"),
 }
 """How a person reads a budget: words, unit per SI unit, unit."""
 SCHEMA = Path(__file__).with_name("show.schema.json")
@@ -143,6 +147,7 @@ def told_flag(flag: dict[str, Any]) -> str:
     text = f"{flag['kind']} of {flag['of']}"
     if flag.get("position_m") is not None:
         text += f" at {flag['position_m'] * 1e9:.0f} nm"
+    text += told_place(flag)
     if not flag.get("note") and (figures := told_figures(flag)):
         text += f": {figures}"
     if flag.get("interval_m"):
@@ -157,6 +162,8 @@ def _told_result(result: dict[str, Any]) -> list[str]:
     lines = [f"step {result['step']}: {result['kind']}"]
     if result["ended_by"]:
         lines[0] += f", {result['ended_by']}"
+    if result["kind"] == "depth_profile" and "cycles" in result:
+        return [*lines, *(f"  {text}" for text in told_profile(result))]
     for kind in ("onset", "plateau"):
         lines += _told_places(kind, result.get(f"{kind}s", {}))
     lines += [f"  width {text}" for text in _told_width(result.get("width", {}))]

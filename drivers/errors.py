@@ -5,6 +5,7 @@
     │   ├── ProtocolFileError       file:line: field: message
     │   ├── LimitError              an argument is outside what the instrument or lab allows
     │   ├── RecordingError          a recorded file cannot serve as an instrument
+    │   │   └── CutOffError         it ends in the middle: perhaps it is still being written
     │   ├── RunFolderError          the folder of a run cannot be used
     │   │   └── RunInUseError       another process holds it
     │   └── ReplayMismatchError     the journal and the procedure differ
@@ -13,6 +14,7 @@
     │   ├── InstrumentFaultError    the instrument reports a fault of its own
     │   └── ReadbackError           what was read back is not what was set
     ├── InterlockError              exit 3: the gate refused, or closed a running action
+    │   └── OutOfDateError          what the action stands on must be looked at again first
     ├── BudgetError                 exit 1: the step would spend more than it may
     └── StorageError                exit 3: data cannot be written; nothing more is measured
 
@@ -20,6 +22,8 @@
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 from protocols.errors import InputError, LiftlineError, ProtocolFileError
 
@@ -30,6 +34,10 @@ class LimitError(InputError):
 
 class RecordingError(InputError):
     """A recorded file cannot serve as an instrument: truncated, uncalibrated or of another kind."""
+
+
+class CutOffError(RecordingError):
+    """A recorded file ends in the middle: whoever makes it may still be writing."""
 
 
 class RunFolderError(InputError):
@@ -68,6 +76,13 @@ class InterlockError(LiftlineError):
     exit_code = 3
 
 
+class OutOfDateError(InterlockError):
+    """The gate refused to begin an action: what it stands on was seen too long ago."""
+
+    done: Any = None
+    """Of an action that can go on with what is left: its result so far, as one that ends early."""
+
+
 class BudgetError(LiftlineError):
     """The action would spend more than its step may."""
 
@@ -82,6 +97,7 @@ class StorageError(LiftlineError):
 
 __all__ = [
     "BudgetError",
+    "CutOffError",
     "DriverError",
     "InputError",
     "InstrumentFaultError",
@@ -89,6 +105,7 @@ __all__ = [
     "LiftlineError",
     "LimitError",
     "LinkError",
+    "OutOfDateError",
     "ProtocolFileError",
     "ReadbackError",
     "RecordingError",

@@ -277,6 +277,7 @@ def _mill_whole(
     arguments: tuple[Any, ...], kept: Sequence[MilledSlice], rest: Milled | None, charge: float
 ) -> Milled:
     (job,) = arguments
+    charge = charge or sum(part.charge for part in kept)  # no meter: what was told as it came
     seconds = charge / job.current + (rest.seconds if rest is not None else 0.0)
     return Milled(rest.charge if rest is not None else job.done + charge, seconds)
 

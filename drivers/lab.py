@@ -52,7 +52,8 @@ class OpenRequest:
     clock: Clock
     seed: int
     world: Path | None
-    """File in which a simulated instrument keeps its world; None keeps it in memory only."""
+    """File in which a simulated instrument keeps its world, and a recording its place; None keeps
+    it in memory only."""
     keep: Callable[[str, str], None]
     """(file name, text) -> None: keep a file beside the run, such as the specimen as used."""
     beside: Mapping[str, Driver] = field(default_factory=dict)
@@ -324,7 +325,7 @@ def open_lab(
 ) -> OpenLab:
     """Open every driver of the lab.
 
-    A simulated instrument keeps its world in `folder`/world-<role>.db.
+    A simulated instrument keeps its world in `folder`/world-<role>.db, a recording its place.
 
     Raises:
         LiftlineError: an instrument cannot be opened; those already open are left safe.
@@ -332,7 +333,8 @@ def open_lab(
     opened = OpenLab(lab, clock, {}, {chosen.role: chosen.limits for chosen in lab.instruments})
     try:
         for chosen in sorted(lab.instruments, key=lambda chosen: bool(chosen.spec.after)):
-            world = folder / f"world-{chosen.role}.db" if folder and chosen.spec.simulated else None
+            kept = folder if chosen.spec.simulated or chosen.spec.recorded else None
+            world = kept / f"world-{chosen.role}.db" if kept else None
             request = OpenRequest(
                 chosen.role,
                 chosen.address,

@@ -11,8 +11,9 @@ from protocols.eds import EdsLineScan, StemImage
 from protocols.eds_map import EdsMap
 from protocols.lift_out import LiftOut
 from protocols.model import Written
+from protocols.xps import DepthProfile
 
-OneStep = EdsLineScan | EdsMap | StemImage | BeamDamage | LiftOut
+OneStep = EdsLineScan | EdsMap | StemImage | BeamDamage | LiftOut | DepthProfile
 AnyStep = Annotated[OneStep, Field(discriminator="kind")]
 
 

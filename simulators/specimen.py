@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any
@@ -105,6 +105,16 @@ class Specimen(Written):
         return tuple(sorted(found, key=lambda symbol: element(symbol).number))
 
     @cached_property
+    def _phase_ends(self) -> tuple[Floats, Floats]:
+        """Volume fractions at upper and lower faces, each of shape (layers, materials)."""
+        upper = [layer.phases for layer in self.layers]
+        lower = [layer.graded_to or layer.phases for layer in self.layers]
+        return self._by_material(upper), self._by_material(lower)
+
+    def _by_material(self, mixtures: Sequence[Mapping[str, float]]) -> Floats:
+        return np.array([[phases.get(m, 0.0) for m in self.materials] for phases in mixtures])
+
+    @cached_property
     def _ends(self) -> tuple[Floats, Floats]:
         """Atoms/m³ at the upper and the lower faces, each of shape (layers, elements)."""
         upper = [self._mixture(layer.phases) for layer in self.layers]
@@ -120,8 +130,18 @@ class Specimen(Written):
 
         A face belongs to the layer below it.
         """
+        return self._between(depths, *self._ends)
+
+    def fractions(self, depths: npt.ArrayLike) -> Floats:
+        """Return volume fractions at each depth (m), shape (*depths.shape, materials).
+
+        The materials are in the order of `materials`; a face belongs to the layer below it.
+        """
+        return self._between(depths, *self._phase_ends)
+
+    def _between(self, depths: npt.ArrayLike, upper: Floats, lower: Floats) -> Floats:
+        """Return what is linear between the layers' faces at each depth; nothing outside."""
         z = np.asarray(depths, float)
-        upper, lower = self._ends
         index = np.clip(np.searchsorted(self.faces, z, side="right") - 1, 0, len(self.layers) - 1)
         share = (z - self.faces[index]) / np.diff(self.faces)[index]
         inside = (z >= 0) & (z <= self.faces[-1])

@@ -104,6 +104,7 @@ class World:
                 f"{path} is not the world of a simulated instrument ({error}); move it away"
             ) from None
         self._open = True
+        self._kept_text: dict[str, str] = {}
         known = read_state(self._db, "seed")
         self.seed: int = seed if known is None else known
         if known is None:
@@ -134,10 +135,11 @@ class World:
         return read_state(self._db, name)
 
     def put(self, name: str, value: Any) -> None:
-        """Keep a part of the state."""
-        self._db.execute(
-            "INSERT OR REPLACE INTO state VALUES (?, ?)", (name, json.dumps(value, allow_nan=False))
-        )
+        """Keep a part of the state; one that has not changed costs nothing."""
+        text = json.dumps(value, allow_nan=False)
+        if self._kept_text.get(name) != text:
+            self._db.execute("INSERT OR REPLACE INTO state VALUES (?, ?)", (name, text))
+            self._kept_text[name] = text
 
     def note_time(self) -> None:
         """Keep the time now and then while nothing physical happens."""
@@ -165,6 +167,7 @@ class World:
         try:
             yield
         except BaseException:
+            self._kept_text.clear()
             self._db.execute("ROLLBACK")
             raise
         self._db.execute("COMMIT")

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from acquire.eds.hspy import Spectra, Tree, signal, tidy, write_signal
+from acquire.eds.hspy import Spectra, signal
 from acquire.files import whole
+from acquire.hspy import Tree, tidy, write_signal
 from acquire.record import Done, RunRecord, StepRecord
 from drivers.lab import Identity
 from drivers.stem import Image, Spectrum, StemSetup

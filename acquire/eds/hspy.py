@@ -1,9 +1,7 @@
 """Spectra as HyperSpy's `EDSTEMSpectrum`: what `.hspy` files of scans and maps have in common.
 
-Written by RosettaSciIO alone: importing HyperSpy with exspy would cost the run 15 s of CPU.
-What HyperSpy's metadata have no place for stands in `original_metadata.liftline`: for each position
-its live time, real time, electrons and date, and which positions were lost (their spectra are
-zeros).
+`original_metadata.liftline` says for each position its live time, real time, electrons and date,
+and which positions were lost (their spectra are zeros).
 """
 
 from __future__ import annotations
@@ -11,24 +9,16 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from acquire.hspy import Tree, general, of_the_run, provenance, tidy, tree
 from drivers.lab import Identity
 from drivers.stem import StemSetup
 from protocols.eds import WatchedLine
-
-COMPRESSION = 1
-"""gzip level: counts are mostly zeros, more effort gains little."""
-CHUNK = 32
-"""Positions in one chunk: a reader that loads lazily decompresses these together."""
-
-Tree = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -57,15 +47,6 @@ class Spectra:
     """When each ended; empty text where nothing was measured."""
 
 
-def write_signal(path: Path, signal: Tree) -> None:
-    """Write a signal as a `.hspy` file; an existing one is overwritten."""
-    from rsciio.hspy import file_writer
-
-    *places, channels = signal["data"].shape
-    chunks = (*(1 for _ in places[:-1]), min(CHUNK, places[-1]), channels)
-    file_writer(str(path), signal, chunks=chunks, compression_opts=COMPRESSION)
-
-
 def signal(
     spectra: Spectra, axes: Sequence[Tree], where: Mapping[str, Any], meta: Mapping[str, str]
 ) -> Tree:
@@ -77,22 +58,13 @@ def signal(
         where: what `original_metadata.liftline` says of the places of the positions.
         meta: the run's facts, from `RunRecord.meta`.
     """
-    return {
-        "data": spectra.counts,
-        "axes": [*axes, _energy_axis(spectra.setup)],
-        "metadata": _metadata(spectra, meta),
-        "original_metadata": {"liftline": {**_original(spectra, meta), **where}},
-        "attributes": {"_lazy": False, "ragged": False},
-        "learning_results": {},
-        "models": {},
-        "package_info": {"package": "exspy", "package_version": version("exspy")},
-        "tmp_parameters": {},
-    }
-
-
-def tidy(value: float) -> float:
-    """Return the value without the last digits that a change of unit leaves behind."""
-    return float(f"{value:.12g}")
+    return tree(
+        spectra.counts,
+        [*axes, _energy_axis(spectra.setup)],
+        _metadata(spectra, meta),
+        {**_original(spectra, meta), **where},
+        ("exspy", version("exspy")),
+    )
 
 
 def even_axis(name: str, size: int, pitch: float) -> Tree:
@@ -125,53 +97,17 @@ def _energy_axis(setup: StemSetup) -> Tree:
 
 def _metadata(spectra: Spectra, meta: Mapping[str, str]) -> Tree:
     watched = sorted(spectra.watch, key=lambda watch: watch.element)
+    began = next((str(utc) for utc in spectra.utc.flat if utc), None)
+    note = "Positions without data hold zeros; see original_metadata.liftline."
     return {
-        "General": _general(spectra, meta),
+        "General": general(spectra.title, provenance(spectra.identity, meta), note, began),
         "Signal": {"signal_type": "EDS_TEM", "quantity": "X-rays (Counts)"},
         "Sample": {
             "elements": [watch.element for watch in watched],
             "xray_lines": [watch.xray_line for watch in watched],
         },
         "Acquisition_instrument": {"TEM": _microscope(spectra)},
-        "_HyperSpy": {
-            "Folding": {
-                "unfolded": False,
-                "signal_unfolded": False,
-                "original_shape": None,
-                "original_axes_manager": None,
-            }
-        },
     }
-
-
-def provenance(identity: Identity | None, meta: Mapping[str, str]) -> str:
-    """Return where the counts come from, a key of `NOTES`."""
-    recorded = identity is not None and identity.recorded
-    simulated = identity.simulated if identity else meta.get("simulated") == "true"
-    if recorded:
-        return "RECORDED SIMULATION" if simulated else "RECORDED"
-    return "SIMULATED" if simulated else "MEASURED"
-
-
-NOTES = {
-    "SIMULATED": "SIMULATED: these counts were computed by a simulator, no specimen was measured.",
-    "RECORDED": "RECORDED: counts of an earlier recording, played again through liftline.",
-    "RECORDED SIMULATION": "RECORDED SIMULATION: counts that a simulator had computed, played "
-    "again through liftline; no specimen was measured.",
-    "MEASURED": "Measured by liftline.",
-}
-
-
-def _general(spectra: Spectra, meta: Mapping[str, str]) -> Tree:
-    origin = provenance(spectra.identity, meta)
-    notes = f"{NOTES[origin]} Positions without data hold zeros; see original_metadata.liftline."
-    began = next((utc for utc in spectra.utc.flat if utc), None)
-    stamp = {}
-    if began is not None:
-        when = datetime.fromisoformat(str(began))
-        stamp = {"date": when.date().isoformat(), "time": f"{when:%H:%M:%S}", "time_zone": "UTC"}
-    suffix = "" if origin == "MEASURED" else f" ({origin})"
-    return {"title": f"{spectra.title}{suffix}", "notes": notes, **stamp}
 
 
 def _microscope(spectra: Spectra) -> Tree:
@@ -206,16 +142,8 @@ def _beam(current: float, area: float) -> Tree:
 
 
 def _original(spectra: Spectra, meta: Mapping[str, str]) -> Tree:
-    identity = spectra.identity
-    origin = provenance(identity, meta)
     return {
-        "made_by": f"liftline {meta.get('version', '')}".strip(),
-        "origin": "SIMULATED" if "SIMUL" in origin else origin,  # of the counts, however often
-        "replayed": origin.startswith("RECORDED"),
-        "protocol": meta.get("name", ""),
-        "step": spectra.step,
-        "seed": meta.get("seed", ""),
-        "serial": "" if identity is None else identity.serial,
+        **of_the_run(spectra.step, spectra.identity, meta),
         "solid_angle_sr": spectra.setup.solid_angle,
         "live_time_s": spectra.live_time,
         "real_time_s": spectra.real_time,

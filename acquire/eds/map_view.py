@@ -7,9 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from acquire.eds.hspy import Spectra, Tree, even_axis, provenance, signal, write_signal
+from acquire.eds.hspy import Spectra, even_axis, signal
 from acquire.eds.map_data import MapData, read_map
 from acquire.files import whole
+from acquire.hspy import Tree, provenance, write_signal
 from acquire.pictures import write_ome_tiff
 from acquire.record import RunRecord, StepRecord
 

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from acquire.eds.hspy import Spectra, Tree, even_axis, signal, write_signal
+from acquire.eds.hspy import Spectra, even_axis, signal
 from acquire.eds.scan_data import ScanData, read_scan
 from acquire.files import whole
+from acquire.hspy import Tree, write_signal
 from acquire.record import RunRecord, StepRecord
 
 

@@ -9,6 +9,7 @@ from acquire.fib.measured import Measured
 from acquire.fib.session import Session
 from acquire.fib.shift import Shifted, shift_between
 from acquire.fib.strip import Strip, lamella_strip
+from drivers.errors import OutOfDateError
 from drivers.fib import BeamPicture, Milling, Purpose
 from protocols.fib import BeamImage, Pattern
 from protocols.lift_out import Cut
@@ -123,23 +124,44 @@ def mill(
     view: BeamImage,
     place: Callable[[Session, BeamPicture], None] = locate,
     aside: float = 0.0,
+    again: bool = False,
 ) -> None:
     """Mill with `charge` (C) in parts of at most ten minutes, each placed afresh.
 
+    `again` is True where a first try was not enough.
     `aside` is by how much (m, along v) patterns of this current are known to land off where images
     show the lamella: the interlocks keep them off its middle as they land.
     """
     step, run = session.step, session.run
+    if again:
+        session.retries.count += 1
+        session.retries.charge += charge
+        session.retries.seconds += charge / settings.current
     parts = session.decide("parts", max(1, math.ceil(charge / settings.current / LONGEST - 1e-9)))
     for part in range(parts):
-        place(session, stand_still(session, view))
-        job = Milling(
-            purpose,
-            patterns(part, parts),
-            settings.current,
-            step.ions.voltage,
-            charge / parts,
-            around=(session.places.u, session.places.v + aside),
-        )
-        run.do(session.fib.mill, job)
+        done: float | None = 0.0
+        while done is not None:
+            place(session, stand_still(session, view))
+            job = Milling(
+                purpose,
+                patterns(part, parts),
+                settings.current,
+                step.ions.voltage,
+                charge / parts,
+                done,
+                around=(session.places.u, session.places.v + aside),
+            )
+            done = _mill(session, job)
         run.progress(part + 1, parts, session.stage)
+
+
+def _mill(session: Session, job: Milling) -> float | None:
+    """Mill what is left of a job; return the charge (C) done so far if it must be placed afresh.
+
+    So it is where a run goes on long after it was cut off.
+    """
+    try:
+        session.run.do(session.fib.mill, job)
+    except OutOfDateError as early:
+        return float(early.done.charge)
+    return None

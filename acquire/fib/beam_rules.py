@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import cast
 
 from acquire.fib.places import at_grid, at_site
-from acquire.gate import Situation
+from acquire.gate import OutOfDate, Situation
 from drivers.fib import Geometry, Milling, Purpose, seen
 from protocols.fib import Array, CleaningCrossSection, Rectangle, extent
 from protocols.lift_out import Cut, LiftOut
@@ -153,7 +153,8 @@ def aligned(now: Situation, job: Milling, step: LiftOut) -> str | None:
     if age <= limit:
         return None
     told = "not verified" if math.isinf(age) else f"{age:.0f} s old, above {limit:.0f} s"
-    return f"the alignment is {told}; take two images and place the pattern again"
+    reason = f"the alignment is {told}; take two images and place the pattern again"
+    return reason if now.running or math.isinf(age) else OutOfDate(reason)
 
 
 def in_the_field(now: Situation, job: Milling, step: LiftOut) -> str | None:

@@ -23,6 +23,11 @@ BRIGHTER = 1.5
 metal in the gap faces the beam, what was seen through it lies in the shadow. Ours, to verify."""
 BESIDE = 0.6e-6
 """Length of the lamella beside the gap that tells how bright it is, m."""
+INSIDE_CUT = (0.7e-6, 1.4e-6)
+"""From a cut's edge inwards, where the lamella itself is as bright as it is, m: nearer the cut's
+foot has dulled it."""
+ASIDE = 0.3e-6
+"""By which a cut may lie off from where it was placed, m; ours, to verify."""
 SURE = 3.0
 """Times the scatter of its lines by which the lamella must be brighter than the gap before."""
 SCALES = (0.7, 1.4)
@@ -68,24 +73,31 @@ def bridged_share(before: BeamPicture, after: BeamPicture, *, gap: Box, inwards:
 def crossed_share(picture: BeamPicture, *, gap: Box, inwards: int) -> Measured:
     """Return the share (0 to 1) of a cut's lines that bright material still crosses.
 
-    For a cut behind which there is nothing: as dark as the darkest of the image.
+    For a cut behind which there is nothing: as dark as the darkest of the image. The cut is looked
+    for within ASIDE of `gap`: it lies off by the shift between currents and by its own taper.
     """
     from scipy.ndimage import gaussian_filter
 
+    pixels = np.asarray(picture.pixels, float)
+    at_v, at_u = (places(count, picture.pixel_size) for count in pixels.shape)
     left, right, top, bottom = gap
-    beside = (left - BESIDE, left) if inwards < 0 else (right, right + BESIDE)
+    near, far = INSIDE_CUT
+    beside = (left - far, left - near) if inwards < 0 else (right + near, right + far)
+    rows, columns = (at_v > top) & (at_v < bottom), (at_u > beside[0]) & (at_u < beside[1])
+    if rows.sum() < 4 or columns.sum() < 4 or right + ASIDE > at_u[-1] or left - ASIDE < at_u[0]:
+        return refused("the cut is not wholly in the image; centre it")
+    low = float(np.quantile(gaussian_filter(pixels, 2.0), 0.01))
     shares = []
     for scale in SCALES:
-        lines = _lines(picture, (left, right), (top, bottom), scale)
-        bright = _lines(picture, beside, (top, bottom), scale)
-        if min(len(lines), len(bright)) < 4:
-            return refused("the cut is not wholly in the image; centre it")
-        low = float(np.quantile(gaussian_filter(np.asarray(picture.pixels, float), 2.0), 0.01))
+        smooth = gaussian_filter(pixels, scale)[rows]
+        bright = smooth[:, columns].mean(axis=1)
         high = float(np.median(bright))
-        if high - low < SURE * math.sqrt(max(low, 1.0)):
+        if high - low < SURE * _scatter(bright):
             return refused("the lamella beside the cut is not brighter than what lies behind it")
-        shares.append(float(np.mean(lines > low + 0.5 * (high - low))))
-    sigma = 0.25 / math.sqrt(len(lines))
+        middles = np.arange(-ASIDE, ASIDE, picture.pixel_size)
+        lines = [smooth[:, (at_u > left + by) & (at_u < right + by)].mean(axis=1) for by in middles]
+        shares.append(min(float(np.mean(each > low + 0.5 * (high - low))) for each in lines))
+    sigma = 0.25 / math.sqrt(rows.sum())
     return agreed(Measured(shares[0], sigma), Measured(shares[1], sigma), "the cut", beyond=AGREE)
 
 
@@ -104,8 +116,12 @@ def _levels(
     if min(len(dark), len(bright)) < 4:
         return None
     low, high = float(np.quantile(dark, 0.25)), float(np.median(bright))
-    scatter = 0.74 * float(np.subtract(*np.quantile(bright, (0.75, 0.25))))
-    return (low, high) if high - low >= SURE * scatter else None
+    return (low, high) if high - low >= SURE * _scatter(bright) else None
+
+
+def _scatter(lines: npt.NDArray[np.float64]) -> float:
+    """Return the scatter of lines of which some may be others: from their middle half."""
+    return 0.74 * float(np.subtract(*np.quantile(lines, (0.75, 0.25))))
 
 
 def _lines(

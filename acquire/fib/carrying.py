@@ -1,38 +1,20 @@
-"""Needle in, contact, weld, sever and lift: the lamella goes from the film to the needle."""
+"""Weld, sever and lift: the lamella goes from the film to the needle."""
 
 from __future__ import annotations
 
 import math
 
-from acquire.fib.aligning import locate, stand_still
-from acquire.fib.contact import ContactWatch
+from acquire.fib.aligning import locate
 from acquire.fib.cutting import in_electrons, joint_view
 from acquire.fib.edges import falling_edge
 from acquire.fib.end_points import raise_flag
-from acquire.fib.height import Place, place_from
 from acquire.fib.joining import Joint, OpenJoint, cut_through, weld_joint
 from acquire.fib.measured import Measured
 from acquire.fib.needle import needle_tip
+from acquire.fib.reaching import NEAR_STEP, lamella_end
 from acquire.fib.session import Session
-from drivers.fib import NeedlePosition
-from protocols.fib import Array, BeamImage
+from protocols.fib import Array
 
-BESIDE = 7e-6
-"""Beyond the lamella's right end where the needle comes down, m."""
-HIGH = 40e-6
-"""Height over the surface at which the tip is first looked for, m: far above what it may miss."""
-MISSES = 12e-6
-"""By which the tip may be off when it comes in, and still be in the image, m; ours."""
-OVER = 6e-6
-"""Height over the point of contact at which the near approach begins, m."""
-LOW = 1.2e-6
-"""Height over the slit at which the tip is found again before it goes in, m."""
-DEEP = 0.3e-6
-"""Below the free surface where the tip touches the lamella's end, m."""
-NEAR_STEP = 0.45e-6
-"""Of near moves, below the lab's 0.5 um, m."""
-NEAR = 6e-6
-"""From the lamella's end, within which moves are near, m."""
 BACK_OFF = 0.2e-6
 """By which the tip goes back after contact, m."""
 SEEN_GAP = 0.12e-6
@@ -45,114 +27,10 @@ LOOKED_AT = 2e-6
 """Longest step of the lift after which the lamella is looked for, m."""
 SLOW_BELOW = 2e-6
 """Height of the tip below which it is raised in near steps, m."""
-TIP, CORE = 0.3e-6, 0.9
-"""Half the width of the tip (m) that is left out where the lamella's end is looked for, and the
-share of its thickness in which it is."""
 AROUND = 0.6e-6
 """How far from where it is expected the lamella's edge is looked for in the lift, m."""
 TALL = 2e-6
 """Of the needle's joint, m: what the tip covers of the lamella's end; ours, to verify."""
-
-
-def see_tip(session: Session, view: BeamImage) -> Place:
-    """Return where both beams see the needle's tip, in the frame of the beams."""
-
-    def look(frames: int) -> Place:
-        ion, electron = (
-            needle_tip(session.ion(view, frames)),
-            needle_tip(session.electron(view, frames)),
-        )
-        return place_from(
-            ion, electron, session.setup.geometry, session.setup.geometry.milling_tilt
-        )
-
-    return session.known("the needle's tip", look, lambda place: (place.x, place.y, place.z))
-
-
-def calibrate(session: Session, view: BeamImage) -> NeedlePosition:
-    """Take note of where the tip is seen against its encoders; return where it is seen."""
-    tip = see_tip(session, view)
-    encoders = session.run.do(session.fib.status).needle
-    error = (tip.x.value - encoders.x, tip.y.value - encoders.y, tip.z.value - encoders.z)
-    session.places.needle = NeedlePosition(*session.decide("needle against encoders", error))
-    return NeedlePosition(tip.x.value, tip.y.value, tip.z.value)
-
-
-# -- needle in and contact ------------------------------------------------------------------------
-
-
-def needle_in(session: Session) -> None:
-    """Insert the needle, bring it beside and above the lamella's right end, find it twice."""
-    step, at = session.step, session.places
-    session.run.do(session.fib.insert_needle)
-    end = step.lamella.length / 2
-    above = step.needle_in.above
-    _find_it_high(session, end)
-    session.needle(at.u + end + BESIDE, at.v, above)
-    first = calibrate(session, step.views.wide)
-    before = at.needle
-    session.needle(at.u + end + BESIDE, at.v, above)
-    second = calibrate(session, step.views.wide)
-    moved = math.dist((before.x, before.y, before.z), (at.needle.x, at.needle.y, at.needle.z))
-    session.found["needle_error_m"] = moved
-    if session.decide("needle as its encoders", moved <= 1e-6):
-        return
-    session.ask(
-        f"the needle went from {first} to {second}, which is {moved * 1e6:.2g} um from where its "
-        "encoders say; calibrate it"
-    )
-
-
-def _find_it_high(session: Session, end: float) -> None:
-    """See where the tip is while it is still high: its encoders may be far off."""
-    at, wide = session.places, session.step.views.wide
-    high = min(session.setup.needle_park.z, HIGH)
-    session.needle(at.u + end + BESIDE, at.v, high)
-    calibrate(session, wide.model_copy(update={"field": max(wide.field, 2 * (high + MISSES))}))
-
-
-def contact(session: Session) -> None:
-    """Bring the tip down beside the lamella's free end and step towards it until it touches."""
-    step, at = session.step, session.places
-    view = joint_view(session)
-    locate(session, stand_still(session, view))
-    end = step.lamella.length / 2
-    _near(session, at.u + end + BESIDE, at.v, OVER)
-    slit = at.u + end + 0.5 * step.undercut.width
-    _near(session, slit, at.v, LOW)
-    for _ in range(2):
-        calibrate(session, view)
-        _near(session, slit, at.v, LOW)
-    _near(session, slit, at.v, -DEEP)
-    if not _touch(session, view):
-        session.ask(
-            f"no contact after {step.contact.at_most} steps; look where the tip is",
-            ("it touches", "stop"),
-        )
-    session.run.verified("contact", True)
-
-
-def _near(session: Session, x: float, y: float, z: float) -> None:
-    error = session.places.needle
-    session.needle_encoders(NeedlePosition(x - error.x, y - error.y, z - error.z), NEAR_STEP)
-
-
-def _touch(session: Session, view: BeamImage) -> bool:
-    """Step towards the lamella, looking at every step; return whether it was seen to touch."""
-    step, at = session.step, session.places
-    watch = ContactWatch(step.contact.brighter)
-    half = step.lamella.length / 2
-    box = (at.u - half + 1e-6, at.u + half - 1e-6, at.v - at.half, at.v + at.half)
-    for number in range(step.contact.at_most):
-        for _ in range(2):
-            flag = watch.see(session.ion(view), box)
-            if session.decide("touches", flag is not None) and flag is not None:
-                figures = {"step": float(number)}
-                raise_flag(session, "contact", "needle", "contact", figures, flag.note)
-                session.found["contact"] = {"steps": number, "note": flag.note}
-                return True
-        session.needle_by(x=-step.contact.step)
-    return False
 
 
 # -- weld and sever -------------------------------------------------------------------------------
@@ -162,6 +40,7 @@ def weld(session: Session) -> None:
     """Fill the gap to the needle with what is sputtered beside it, until enough is bridged."""
     settings, half = session.step.weld, session.places.half
     before, gap = _open_gap(session)
+    locate(session, before.ion)  # the weld follows what moves from this image on
     if gap > settings.gap_max:
         session.ask(
             f"the gap to the needle is {gap * 1e6:.2g} um, more than "
@@ -205,22 +84,10 @@ def _open_gap(session: Session) -> tuple[OpenJoint, float]:
 
 def _gap(session: Session, frames: int) -> tuple[OpenJoint, tuple[Measured, ...]]:
     """Return the gap between the lamella's right end and the tip, and what was measured of it."""
-    at, view = session.places, joint_view(session)
+    view = joint_view(session)
     ion, electron = session.ion(view, frames), session.electron(view, frames)
     tip = needle_tip(ion)
-    above, below = (
-        tip.v.value - TIP - (at.v - CORE * at.half),
-        (at.v + CORE * at.half - tip.v.value - TIP),
-    )
-    side = at.v - CORE * at.half + above / 2 if above > below else at.v + CORE * at.half - below / 2
-    end = falling_edge(
-        ion,
-        u=at.u + session.step.lamella.length / 2,
-        v=side,
-        reach=0.8e-6,
-        width=max(above, below),
-        along="u",
-    )
+    end = lamella_end(session, ion, tip)
     return OpenJoint(end.value, max(tip.u.value, end.value), ion, electron), (end, tip.u)
 
 

@@ -43,6 +43,11 @@ class ContactWatch:
         self._in_a_row = 0
         self._pictures = 0
 
+    @property
+    def suspects(self) -> bool:
+        """True if the last picture was bright and one more is needed to tell."""
+        return 0 < self._in_a_row < IN_A_ROW
+
     def see(self, picture: BeamPicture, box: Box) -> Flag | None:
         """Take the next picture; return a flag of kind contact when it shows contact.
 

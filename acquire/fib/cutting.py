@@ -78,7 +78,15 @@ def trench(session: Session) -> None:
     more = 1.0
     for _ in range(settings.tries):
         both = 2 * charge(session, settings, width, settings.height, settings.depth, more)
-        mill(session, "trench", settings, both, lambda *_: _trenches(session), step.views.wide)
+        mill(
+            session,
+            "trench",
+            settings,
+            both,
+            lambda *_: _trenches(session),
+            step.views.wide,
+            again=more < 1.0,
+        )
         session.places.half = lamella.thickness / 2 + settings.leave
         picture = session.ion(step.views.wide)
         stands = strip_in(session, picture).middle.known
@@ -166,6 +174,7 @@ def _cut_under(session: Session, times: float) -> None:
         lambda *_: under_patterns(session),
         step.views.wide,
         locate_tilted,
+        again=times < 1.0,
     )
 
 

@@ -79,14 +79,15 @@ def _none(reason: str) -> Face:
 def _edges(pixels: Floats, scale: float) -> list[tuple[float, float]]:
     """Return row and slope of where brightness down the columns changes most, at one scale."""
     from scipy.ndimage import gaussian_filter1d
-    from scipy.signal import find_peaks
 
     slope = gaussian_filter1d(pixels, scale, axis=0, order=1)
     mean = slope.mean(axis=1)
     parts = np.array([part.mean(axis=1) for part in np.array_split(slope, PARTS, axis=1)])
     scatter = gaussian_filter1d(parts.var(axis=0, ddof=1), 2 * scale)
     noise = np.sqrt(scatter / PARTS) + 1e-9
-    peaks, _ = find_peaks(np.abs(mean) / noise, height=SURE)
+    sure = np.abs(mean) / noise
+    inner = sure[1:-1]
+    peaks = 1 + np.flatnonzero((inner > sure[:-2]) & (inner > sure[2:]) & (inner >= SURE))
     return [(_vertex(np.abs(mean), int(peak)), float(mean[peak])) for peak in peaks]
 
 

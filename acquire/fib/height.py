@@ -43,11 +43,6 @@ def place_from(ion: Seen, electron: Seen, geometry: Geometry, tilt: float) -> Pl
     return Place(x, y, z)
 
 
-def height_from(ion: Seen, electron: Seen, geometry: Geometry, tilt: float) -> Measured:
-    """Return the height over the free surface (m) of a thing that both beams saw."""
-    return place_from(ion, electron, geometry, tilt).z
-
-
 def _combined(
     ion: Measured, electron: Measured, of_ion: float, of_electron: float, between: float
 ) -> Measured:

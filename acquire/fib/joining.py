@@ -162,7 +162,8 @@ def weld_joint(
     )
     for tries in range(1, settings.tries + 1):
         fresh = partial(_fresh, session, array, inwards, tries - 1)
-        mill(session, "weld", settings, charge, fresh, joint_view(session))
+        view, again = joint_view(session), tries > 1
+        mill(session, "weld", settings, charge, fresh, view, again=again)
         area = bridged_area(session, joint, before, settings.area_min)
         if session.decide("bridged", area.value >= settings.area_min):
             break
@@ -230,6 +231,7 @@ def cut_through(
             charge,
             lambda *_: (_slit(session, joint, settings, height),),
             joint_view(session),
+            again=times < 1.0,
         )
         crossed, width = seen_from_above(session, joint, settings.gap_min)
         through = width >= settings.gap_min and crossed <= OPEN
@@ -273,10 +275,9 @@ def facts_before(session: Session) -> None:
         ("they are done", "stop"),
     )
     _stand_where_it_is(session, before)
-    lamella = step.lamella
-    session.places.half = lamella.thickness / 2
-    if "clean" not in before:
-        session.places.half += step.trench.leave if "trench" in before else 0.0
+    if "trench" in before:  # nothing stands in an untouched film
+        leave = 0.0 if "clean" in before else step.trench.leave
+        session.places.half = step.lamella.thickness / 2 + leave
     for name in before:
         if name in DONE_BY:
             run.verified(DONE_BY[name], True)

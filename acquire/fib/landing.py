@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
-from acquire.fib.aligning import remember, stand_still
+from acquire.fib.aligning import locate, remember, stand_still
 from acquire.fib.bodies import Body, body_from
-from acquire.fib.carrying import NEAR_STEP, raise_to_park
+from acquire.fib.carrying import raise_to_park
 from acquire.fib.cutting import joint_view
 from acquire.fib.end_points import raise_flag
 from acquire.fib.joining import Joint, OpenJoint, cut_through, weld_joint
+from acquire.fib.reaching import NEAR_STEP
 from acquire.fib.session import Session
 from acquire.fib.shift import shift_between
 from drivers.fib import BeamPicture, NeedlePosition
@@ -23,8 +24,9 @@ BESIDE = 1.2e-6
 """Distance from the middle of the images within which the post is left where it is, m."""
 ASIDE = 0.15e-6
 """Distance across within which the lamella is brought to the post's middle, m; ours."""
-COARSE = 2e-6
-"""Gap from which on the lamella goes in the protocol's small steps, m."""
+COARSE, LESS = 1e-6, 0.6
+"""Gap (m) from which on the lamella goes in the protocol's small steps; from farther off it goes by
+that share of what is left: encoders that are wrong by a third are seen before it meets the post."""
 OVER = 12e-6
 """Height of the tip over the post when the lamella is first looked for there, m."""
 OUT_OF_SIGHT = 22e-6
@@ -69,8 +71,10 @@ def land(session: Session) -> None:
         run.progress(0, 1, f"gap {gap * 1e6:.2f} um")
         if session.decide("at the post", gap <= 1.15 * step.land.gap):
             break
-        most = step.land.step if gap < COARSE else NEAR_STEP
-        session.needle_by(x=-min(most, max(gap - step.land.gap, 0.03e-6)), step=NEAR_STEP)
+        left = max(gap - step.land.gap, 0.03e-6)
+        session.needle_by(
+            x=-(min(step.land.step, left) if gap < COARSE else LESS * left), step=NEAR_STEP
+        )
     else:
         session.ask(f"the lamella does not come to the post: {gap * 1e6:.2g} um are left")
     session.found["landing_gap_m"] = gap
@@ -161,6 +165,8 @@ def weld_grid(session: Session) -> None:
     settings = step.weld_grid
     x = -(step.lamella.length + step.land.gap) / 2
     before = _in_both(session, _gap_to_post(session))
+    session.places.u = session.decide("lamella along", before.right + step.lamella.length / 2)
+    locate(session, before.ion)  # the welds follow what moves from this image on
     for name, side in (("post_front", 1), ("post_back", -1)):
         joint = Joint(name, x, side * half / 2, half, 0.0, JOINT_TALL, half)
         array = _array(session, settings, side)

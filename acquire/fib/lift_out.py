@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from acquire.fib.carrying import contact, lift, needle_in, sever, weld
+from acquire.fib.carrying import lift, sever, weld
 from acquire.fib.cooling import cool, still_cold
 from acquire.fib.cutting import clean, trench, undercut
 from acquire.fib.joining import facts_before
 from acquire.fib.landing import land, release, weld_grid
 from acquire.fib.lift_out_data import BEGUN, ENDED
+from acquire.fib.reaching import contact, needle_in
 from acquire.fib.result import result, species
 from acquire.fib.session import Session
 from acquire.fib.surveying import survey

@@ -186,7 +186,7 @@ def _mill(done: Done) -> Mill:
         len(job["patterns"]),
         (float(job["patterns"][0]["x"]), float(job["patterns"][0]["y"])),
         float(job["current"]),
-        done.result.charge,
+        done.result.charge - float(job["done"]),
         done.result.seconds,
     )
 

@@ -26,14 +26,6 @@ class Measured:
         """True if there is a value."""
         return self.refusal is None
 
-    def surely_below(self, bound: float, sigmas: float) -> bool:
-        """True if it is known and lies `sigmas` standard errors below `bound`."""
-        return self.known and self.value + sigmas * self.sigma < bound
-
-    def surely_above(self, bound: float, sigmas: float) -> bool:
-        """True if it is known and lies `sigmas` standard errors above `bound`."""
-        return self.known and self.value - sigmas * self.sigma > bound
-
     def moved(self, by: float) -> Measured:
         """Return it with `by` added to its value."""
         return replace(self, value=self.value + by) if self.known else self

@@ -143,7 +143,10 @@ def needle_free(now: Situation) -> str | None:
 
 
 def needle_in_reach(now: Situation) -> str | None:
-    """Refuse a target that is no number or out of reach, and a way that is not the move's."""
+    """Refuse a target that is no number or out of reach, and a way that is less than the move's.
+
+    More it may be: a move that was cut off is made again, and the needle may be there already.
+    """
     to, way = now.arguments
     reach = now.limits.needle_reach
     for name in ("x", "y", "z"):
@@ -156,7 +159,7 @@ def needle_in_reach(now: Situation) -> str | None:
     if now.running:
         return None
     true = now.status.needle.to(to)
-    if not abs(way - true) <= 0.01 * true + 50e-9:
+    if not way >= true - (0.01 * true + 50e-9):  # NaN is not
         return f"the move is {true * 1e6:.3g} um long, not {way * 1e6:.3g} um; give its true way"
     return None
 

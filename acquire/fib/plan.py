@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from acquire.fib.stage_plan import TAKEN, Takes
+from acquire.fib.stage_plan import AGAIN, TAKEN, Takes
 from acquire.plan import StepPlan, limit
 from drivers.cryo import CryoLimits
 from drivers.fib import FibLimits
@@ -45,6 +45,7 @@ def lift_out_plan(index: int, step: LiftOut, limits: Mapping[str, Any]) -> StepP
         NEEDLE_TRAVEL: whole.travel,
         "ice_low_m": ICE[0] * whole.seconds,
         "ice_high_m": ICE[1] * whole.seconds,
+        **retries(step),
     }
     checked = (
         *_budgets(step, whole, nitrogen),
@@ -52,7 +53,22 @@ def lift_out_plan(index: int, step: LiftOut, limits: Mapping[str, Any]) -> StepP
         *_of_the_fib(step, limits),
         *_of_the_cold_stage(step, limits),
     )
-    return StepPlan(index, step.kind, figures, checked, tuple(_notes(step)))
+    return StepPlan(index, step.kind, figures, checked, tuple(_notes(step, whole)))
+
+
+def retries(step: LiftOut) -> dict[str, float]:
+    """Return what comes on top, at most, of what is tried again."""
+    again = _again(step)
+    return {
+        "retries_duration_s": again.seconds,
+        "retries_ln2_l": _nitrogen(again.seconds, cools=False) / LITRE,
+        f"retries_{ION_CHARGE}": again.charge,
+        f"retries_{ION_DOSE}": again.ion_dose,
+    }
+
+
+def _again(step: LiftOut) -> Takes:
+    return sum((AGAIN[name](step) for name in step.stages if name in AGAIN), Takes())
 
 
 def _nitrogen(seconds: float, *, cools: bool) -> float:
@@ -137,7 +153,7 @@ def _cuts(step: LiftOut) -> Iterator[Cut]:
             yield stage
 
 
-def _notes(step: LiftOut) -> Iterator[str]:
+def _notes(step: LiftOut, whole: Takes) -> Iterator[str]:
     if step.stages != STAGES:
         yield f"stages {step.first} to {step.last}"
     stated = step.ions.as_stated
@@ -152,4 +168,19 @@ def _notes(step: LiftOut) -> Iterator[str]:
     supervised = [name for name in step.stages if step.stage(name).supervised]
     if supervised:
         yield f"waits for the operator after {', '.join(supervised)}"
-    yield "each stage at its first try; what is tried again and questions come on top"
+    most = whole + _again(step)
+    yield (
+        f"if each stage goes well at its first try {_told(step, whole)}; with all its tries up to "
+        f"{_told(step, most)}; questions come on top"
+    )
+    for name, value, limit_of in (
+        ("ion_charge_limit", most.charge, step.ion_charge_limit),
+        ("ion_dose_limit", most.ion_dose, step.ion_dose_limit),
+    ):
+        if value > limit_of:
+            yield f"with all its tries it would stop at {name} ({value:.3g} of {limit_of:.3g})"
+
+
+def _told(step: LiftOut, takes: Takes) -> str:
+    litres = _nitrogen(takes.seconds, cools="cool" in step.stages) / LITRE
+    return f"{takes.seconds / HOUR:.3g} h, {litres:.3g} l and {takes.charge * 1e6:.3g} uC"

@@ -40,6 +40,12 @@ def result(session: Session, begun: float, status: CryoStatus) -> dict[str, Any]
         "ice_m": [rate * (now - cold_since) for rate in ICE],
         "temperatures": session.temperatures,
         "species": species(session.step, session.setup),
+        "retries": {
+            "count": session.retries.count,
+            ION_CHARGE: session.retries.charge,
+            ION_DOSE: session.retries.ion_dose,
+            "milling_s": session.retries.seconds,
+        },
         **{kind: run.spent(kind) for kind in (ION_CHARGE, ION_DOSE, ELECTRON_DOSE, NEEDLE_TRAVEL)},
     }
 

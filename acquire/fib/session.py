@@ -41,6 +41,20 @@ class Places:
 
 
 @dataclass
+class Retries:
+    """What was milled or looked at again because a first try was not enough: no plan has it."""
+
+    count: int = 0
+    """Of patterns."""
+    charge: float = 0.0
+    """Of them, C."""
+    seconds: float = 0.0
+    """Of them, of beam."""
+    ion_dose: float = 0.0
+    """Of images with more frames, C/m²."""
+
+
+@dataclass
 class Session:
     """A lift-out under way."""
 
@@ -59,6 +73,7 @@ class Session:
     misplaced: dict[tuple[str, bool], float] = field(default_factory=dict)
     """How much too far out slices of a purpose end on the front (True) or back face where nothing
     is done about it, m; learned from each slice."""
+    retries: Retries = field(default_factory=Retries)
     over_tilt: float = 0.0
     """By which the stage is tilted over towards a face that is thinned, rad."""
     doubts: list[str] = field(default_factory=list)
@@ -68,7 +83,10 @@ class Session:
 
     def ion(self, view: BeamImage, frames: int = 1) -> BeamPicture:
         """Take an ion image with `frames` times the frames of `view`."""
-        return self.run.do(self.fib.ion_image, more(view, frames))
+        wanted = more(view, frames)
+        if frames > 1:
+            self.retries.ion_dose += wanted.charge / wanted.field**2
+        return self.run.do(self.fib.ion_image, wanted)
 
     def electron(self, view: BeamImage, frames: int = 1) -> BeamPicture:
         """Take an electron image likewise, with the electron beam's own current."""

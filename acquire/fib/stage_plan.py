@@ -1,7 +1,7 @@
 """What each stage of a lift-out takes, counted as the procedure does it when all goes well.
 
 Times of the instrument that a protocol does not say are usual ones, ours and to verify on the own
-instrument. What must be tried again comes on top; how often is told by `EXTRA`.
+instrument. What is tried again comes on top: `AGAIN` has the most of it.
 """
 
 from __future__ import annotations
@@ -33,6 +33,8 @@ EXTRA = 0.3
 """Mean number of waits for drift after the stage has moved; ours, to verify."""
 LONGEST = 600.0
 """s of a pattern between two looks."""
+WATCHED = 6e-6
+"""Height from which on the tip is looked at after each near step, m."""
 ROOM, SIDE = 0.5, 2e-6
 """Contact: the tip begins that share of the undercut's width away; joint: its height, m."""
 TAU, ROOM_K = 17 * 60.0, 295.0
@@ -41,6 +43,12 @@ SLOPE_OVER = 300.0
 """s over which the instrument averages the slope that it tells; ours."""
 SIGMA = 12e-9
 """Standard error with which the thickness of a thin lamella is measured, m; ours, to verify."""
+AFRESH = 0.5
+"""Share of the planned charge that another try of a cut adds."""
+CLOSER, MOST_FRAMES = (4, 16), 256
+"""Times the frames with which a thickness is measured again that is not sure enough, at most."""
+LEAST = 8e-9
+"""Thinnest slice that is tried, m."""
 OUTSIDE, BEYOND = 0.2e-6, 0.9e-6
 """By which a slice begins outside the face, and goes on beyond the zone that is kept, m."""
 
@@ -156,14 +164,14 @@ def survey(step: LiftOut) -> Takes:
     return 2 * stage(turn=MILLING_TILT / 2) + looks + stand_still(wide, moved=True)
 
 
-def trench(step: LiftOut) -> Takes:
-    """Both trenches, and a look at the front face."""
+def trench(step: LiftOut, share: float = 1.0) -> Takes:
+    """Both trenches, with that share of their charge, and a look at the front face."""
     cut, wide = step.trench, step.views.wide
     one = _charge(step, cut, step.lamella.length + cut.extra, cut.height, cut.depth)
-    return milled(cut, 2 * one, wide) + both(step, wide)
+    return milled(cut, 2 * one * share, wide) + both(step, wide)
 
 
-def undercut(step: LiftOut) -> Takes:
+def undercut(step: LiftOut, share: float = 1.0) -> Takes:
     """Tilt, the cuts under the lamella and up its sides, tilt back, and a look."""
     cut, lamella, wide = step.undercut, step.lamella, step.views.wide
     steep = math.sin(MILLING_TILT - cut.tilt)
@@ -178,7 +186,7 @@ def undercut(step: LiftOut) -> Takes:
     )
     tilts = 2 * stage(turn=MILLING_TILT - cut.tilt)
     seen = stand_still(wide, moved=True) + electron(step, wide)
-    return tilts + milled(cut, charge, wide, moved=True) + seen
+    return tilts + milled(cut, charge * share, wide, moved=True) + seen
 
 
 def clean(step: LiftOut) -> Takes:
@@ -191,18 +199,23 @@ def clean(step: LiftOut) -> Takes:
 
 
 def needle_in(step: LiftOut) -> Takes:
-    """Insertion, the way down, and the tip found twice."""
+    """The lamella centred, insertion, the way down, and the tip found thrice."""
     way = math.hypot(PARK - step.needle_in.above, step.lamella.length / 2)
-    return Takes(NEEDLE_IN_S) + needle(way) + 2 * both(step, step.views.wide) + needle(1e-6)
+    centred = stand_still(joint_view(step)) + 0.5 * (
+        stage(1e-6) + stand_still(joint_view(step), moved=True)
+    )
+    found = needle(way) + 3 * both(step, step.views.wide) + needle(1e-6)
+    return centred + Takes(NEEDLE_IN_S) + found
 
 
 def contact(step: LiftOut) -> Takes:
-    """Down beside the lamella's end, the tip found twice more, and steps until it touches."""
+    """Down beside the lamella's end, the tip seen at each step, and steps until it touches."""
     view = joint_view(step)
-    down = needle(step.needle_in.above, FAR) + needle(8e-6, NEAR) + needle(1.5e-6, NEAR)
+    down = needle(step.needle_in.above, NEAR) + needle(1.5e-6, NEAR)
+    looks = both(step, step.views.wide) + 4 * both(step, view) + ion(view)
     steps = ROOM * step.undercut.width / step.contact.step + 1
-    touch = steps * (2 * ion(view) + needle(step.contact.step))
-    return stand_still(view) + down + 2 * both(step, view) + touch
+    touch = steps * (both(step, view) + needle(step.contact.step)) + ion(view)
+    return stand_still(view) + down + looks + WATCHED / NEAR * electron(step, view) + touch
 
 
 def _weld(step: LiftOut, cut: Weld, width: float, height: float) -> Takes:
@@ -216,11 +229,11 @@ def weld(step: LiftOut) -> Takes:
     return both(step, joint_view(step)) + _weld(step, step.weld, step.weld.reach, step.weld.width)
 
 
-def sever(step: LiftOut) -> Takes:
+def sever(step: LiftOut, share: float = 1.0) -> Takes:
     """The slit through the bridge, and a look."""
     cut, view = step.sever, joint_view(step)
     charge = _charge(step, cut, cut.width, step.lamella.thickness + 1e-6, step.undercut.bridge)
-    return milled(cut, charge, view) + both(step, view)
+    return milled(cut, charge * share, view) + both(step, view)
 
 
 def lift(step: LiftOut) -> Takes:
@@ -239,8 +252,8 @@ def land(step: LiftOut) -> Takes:
     way = math.dist((step.site.x, step.site.y), (step.grid.x, step.grid.y))
     there = stage(way) + 3 * both(step, wide) + 2 * stage(5e-6)
     down = needle(PARK - 12e-6) + 3 * both(step, wide) + needle(14e-6, NEAR)
-    coarse, fine = (7e-6 - 2e-6) / NEAR, (2e-6 - step.land.gap) / step.land.step
-    to_post = (coarse + fine + 1) * ion(view) + needle(5e-6, NEAR) + needle(1.7e-6, step.land.step)
+    coarse, fine = 3, (0.7e-6 - step.land.gap) / step.land.step
+    to_post = (coarse + fine + 1) * ion(view) + needle(6.7e-6, NEAR)
     return there + down + to_post
 
 
@@ -252,10 +265,15 @@ def weld_grid(step: LiftOut) -> Takes:
 
 def release(step: LiftOut) -> Takes:
     """The slit through the right end; the needle leaves, watched, and is retracted."""
+    view = joint_view(step)
+    leaves = stand_still(view) + 4 * ion(view) + needle(14e-6, NEAR) + needle(PARK)
+    return _released(step) + leaves + Takes(NEEDLE_IN_S)
+
+
+def _released(step: LiftOut, share: float = 1.0) -> Takes:
     cut, view = step.release, joint_view(step)
     charge = _charge(step, cut, cut.width, step.lamella.thickness + 1e-6, step.lamella.depth)
-    leaves = stand_still(view) + 4 * ion(view) + needle(14e-6, NEAR) + needle(PARK)
-    return milled(cut, charge, view) + both(step, view) + leaves + Takes(NEEDLE_IN_S)
+    return milled(cut, charge * share, view) + both(step, view)
 
 
 def _slice(step: LiftOut, cut: Cut, thick: float, turn: float) -> Takes:
@@ -270,8 +288,8 @@ def _slice(step: LiftOut, cut: Cut, thick: float, turn: float) -> Takes:
 
 
 def thin(step: LiftOut) -> Takes:
-    """Rounds, each a slice off either face."""
-    taken, now = ion(step.views.thin), step.lamella.thickness
+    """The lamella centred, then rounds, each a slice off either face."""
+    taken, now = 3 * ion(step.views.thin), step.lamella.thickness
     for wanted in step.thin.to:
         half = (now - wanted) / 2
         taken += 2 * _slice(step, step.thin, half, step.thin.over_tilt)
@@ -280,15 +298,42 @@ def thin(step: LiftOut) -> Takes:
 
 
 def polish(step: LiftOut) -> Takes:
-    """Slices, each at most 60 % of what is left, until it is surely thin enough."""
-    taken, now, target = ion(step.views.thin), step.thin.to[-1], step.target
-    for _ in range(step.polish.tries):
-        if now + target.sigmas * SIGMA <= target.at_most:
-            break
-        off = max(min(step.polish.slice, 0.6 * (now - target.thickness)), 8e-9)
-        taken += _slice(step, step.polish, off, step.polish.over_tilt)
-        now -= off
-    return taken
+    """Slices until it is surely thin enough."""
+    return ion(step.views.thin) + sum(
+        (_slice(step, step.polish, off, step.polish.over_tilt) for off in _polished(step)), Takes()
+    )
+
+
+def _polished(step: LiftOut) -> list[float]:
+    """Return how thick (m) each slice of the polish is: at most 60 % of what is left."""
+    now, target, slices = step.thin.to[-1], step.target, list[float]()
+    while len(slices) < step.polish.tries and now + target.sigmas * SIGMA > target.at_most:
+        slices.append(max(min(step.polish.slice, 0.6 * (now - target.thickness)), LEAST))
+        now -= slices[-1]
+    return slices
+
+
+def thin_again(step: LiftOut) -> Takes:
+    """Slices of each round that are left for what the first two have missed."""
+    more = sum(2 * step.thin.tries - 2 for _ in step.thin.to)
+    return more * _slice(step, step.thin, LEAST, step.thin.over_tilt)
+
+
+def polish_again(step: LiftOut) -> Takes:
+    """Slices that are left when it should be thin enough, each looked at more closely."""
+    more = step.polish.tries - len(_polished(step))
+    one = _slice(step, step.polish, LEAST, step.polish.over_tilt)
+    return more * (one + closer(step)) + closer(step)
+
+
+def closer(step: LiftOut) -> Takes:
+    """Return what it takes to measure the thickness again with more frames, twice."""
+    views = (step.views.thin.model_copy(update={"frames": n}) for n in _more(step.views.thin))
+    return sum((ion(view) for view in views), Takes())
+
+
+def _more(view: BeamImage) -> tuple[int, ...]:
+    return tuple(min(view.frames * times, MOST_FRAMES) for times in CLOSER)
 
 
 def final(step: LiftOut) -> Takes:
@@ -314,3 +359,16 @@ TAKEN: Mapping[StageName, Callable[[LiftOut], Takes]] = {
     "polish": polish,
     "final": final,
 }
+
+AGAIN: Mapping[StageName, Callable[[LiftOut], Takes]] = {
+    "trench": lambda step: (step.trench.tries - 1) * trench(step, AFRESH),
+    "undercut": lambda step: (step.undercut.tries - 1) * undercut(step, AFRESH),
+    "weld": lambda step: (step.weld.tries - 1) * weld(step),
+    "sever": lambda step: (step.sever.tries - 1) * sever(step, AFRESH),
+    "weld_grid": lambda step: (step.weld_grid.tries - 1) * weld_grid(step),
+    "release": lambda step: (step.release.tries - 1) * _released(step, AFRESH),
+    "thin": thin_again,
+    "polish": polish_again,
+    "final": closer,
+}
+"""What a stage takes beyond that if each of its tries is needed."""

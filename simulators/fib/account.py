@@ -9,12 +9,8 @@ import numpy as np
 from simulators.fib.material_stack import Stack
 from simulators.fib.solid import (
     BAND_X,
-    COLUMN,
-    DX,
-    DZ,
     HALF,
     Floats,
-    Solid,
     column_places,
 )
 
@@ -36,11 +32,6 @@ class Account:
     deposited: Floats
     """Of it, what landed elsewhere: on faces, floors, bonds; there it is redeposited metal."""
 
-    @property
-    def redeposited(self) -> Floats:
-        """All that did not escape."""
-        return self.returned + self.deposited
-
     def book(self, removed: Floats, *, back: float, away: float) -> float:
         """Book what has gone and return the volume (m³) that has to be put elsewhere.
 
@@ -60,13 +51,3 @@ class Account:
 def open_account(stack: Stack) -> Account:
     """Return an account with nothing in it."""
     return Account(*(np.zeros(len(stack.materials) + 1) for _ in range(4)))
-
-
-def inventory(solid: Solid, stack: Stack) -> Floats:
-    """Return the m³ of each material that are there, redeposited metal last."""
-    band = solid.thickness.sum(axis=0) @ stack.cells * DX * DZ
-    floors = solid.floor[OUTSIDE]
-    columns = stack.volume[-1] * floors.size - stack.above(floors).sum(axis=0)
-    films = (solid.film_front.sum() + solid.film_back.sum()) * DX * DZ
-    loose = films + solid.fill.sum() * COLUMN**2 + sum(bond.filled for bond in solid.bonds)
-    return np.append(band + columns * COLUMN**2, loose)

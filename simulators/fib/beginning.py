@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from drivers.fib import NeedlePosition, StagePosition
+from protocols.fib import StagePlace
 from protocols.lift_out import STAGES, Ions, Layer, LiftOut
 from simulators.draws import generator
 from simulators.fib.motion import Needle, triple
@@ -32,9 +33,10 @@ def begin(chamber: Chamber) -> None:
     if settings.prepared is None:
         return
     draws = generator(chamber.world.seed, "fib", "prepared")
-    chamber.solid = prepared(settings.prepared, _step(chamber), draws)
+    step = _step(chamber)
+    chamber.solid = prepared(settings.prepared, step, draws)
     index = STAGES.index(settings.prepared)
-    here = settings.grid if index >= _AT_GRID else settings.site
+    here = _lamella_in_the_middle(step) if index >= _AT_GRID else settings.site
     tilt = settings.column_angle
     chamber.stage = replace(
         chamber.stage,
@@ -59,6 +61,15 @@ def _step(chamber: Chamber) -> LiftOut:
         grid=settings.grid,
         lamella=settings.lamella,
     )
+
+
+def _lamella_in_the_middle(step: LiftOut) -> StagePlace:
+    """Return where the stage is when the images' middle shows the landed lamella's, not the post.
+
+    The lift-out leaves it so: the lamella lies beside the post.
+    """
+    beside = step.land.gap + step.lamella.length / 2
+    return step.grid.model_copy(update={"x": step.grid.x + beside})
 
 
 def _hold(chamber: Chamber) -> None:

@@ -141,7 +141,7 @@ def _values(
 def _rows(knots: Floats, sums: Floats, raster: Raster) -> npt.NDArray[np.float32]:
     """Return the mean over each pixel row of a piecewise constant course, by its integral."""
     edges = raster.v_edges
-    out = np.empty((len(knots), raster.pixels), np.float32)
+    below = np.empty((len(knots), raster.pixels + 1))
     for row, (at, total) in enumerate(zip(knots, sums, strict=True)):
-        out[row] = np.diff(np.interp(edges, at, total))
-    return out / np.float32(raster.size)
+        below[row] = np.interp(edges, at, total)
+    return np.diff(below, axis=1).astype(np.float32) / np.float32(raster.size)

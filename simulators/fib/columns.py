@@ -59,5 +59,4 @@ def mill(
     new = through.deeper(old, rest[outside])
     fill -= swept
     floor[outside] = new
-    gone = (stack.above(new) - stack.above(old)).sum(axis=0)
-    return np.append(gone, swept.sum()) * COLUMN**2
+    return np.append(stack.between(old, new), swept.sum()) * COLUMN**2

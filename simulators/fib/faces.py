@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -17,6 +18,7 @@ TOUCHED = 0.1e-6
 LEDGE = 5e-9
 """By which the floor being milled is wider than what leans out above it, m; ours."""
 Side = Literal["front", "back"]
+Mask = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -72,37 +74,47 @@ class Goal:
     front: Floats
     """y to which the front face comes, m."""
     back: Floats
-    crossing: npt.NDArray[np.bool_]
+    crossing: Mask
     """True where it goes right through: the cell's cut share grows, its faces stay."""
-    from_front: npt.NDArray[np.bool_]
-    from_back: npt.NDArray[np.bool_]
+    from_front: Mask
+    from_back: Mask
+    left: Floats
+    """Thickness (m) that is still to be taken off, cut shares not counted."""
 
-    def left(self, front: Floats, back: Floats) -> Floats:
-        """Return the thickness (m) that is still to be taken off, cut shares not counted."""
-        slices = (front - self.front) + (self.back - back)
-        return np.asarray(np.where(self.crossing, front - back, slices))
+    @cached_property
+    def crosses(self) -> bool:
+        """True if it goes right through anywhere."""
+        return bool(self.crossing.any())
 
 
 def goal(solid: Solid, to: Edges) -> Goal:
     """Return what a rectangle takes off; a slot inside the solid takes nothing here."""
     front, back = solid.front[to.cells], solid.back[to.cells]
     there = (front > back) & (solid.cut[to.cells] < 1.0)
-    at_front = np.full_like(there, to.towards == "front") | (front <= to.high + FIN)
-    at_back = np.full_like(there, to.towards == "back") | (back >= to.low - FIN)
-    if to.towards is not None:
-        at_front &= to.towards == "front"
-        at_back &= to.towards == "back"
-    crossing = there & at_front & at_back
-    from_front = there & at_front & ~at_back & (to.low < front)
-    from_back = there & at_back & ~at_front & (to.high > back)
-    new_front = np.where(from_front, np.clip(to.low, back, front), front)
-    new_back = np.where(from_back, np.clip(to.high, back, front), back)
-    return Goal(new_front, new_back, crossing, there & at_front, there & at_back)
+    nowhere = np.zeros_like(there)
+    at_front = at_back = nowhere
+    if to.towards != "back":
+        at_front = there if to.towards == "front" else there & (front <= to.high + FIN)
+    if to.towards != "front":
+        at_back = there if to.towards == "back" else there & (back >= to.low - FIN)
+    crossing = at_front & at_back if to.towards is None else nowhere
+    new_front, new_back, left = front, back, np.zeros_like(front)
+    if to.towards != "back":
+        comes = at_front & ~at_back & (to.low < front)
+        new_front = np.where(comes, np.clip(to.low, back, front), front)
+        left += front - new_front
+    if to.towards != "front":
+        comes = at_back & ~at_front & (to.high > back)
+        new_back = np.where(comes, np.clip(to.high, back, front), back)
+        left += new_back - back
+    if to.towards is None:
+        np.copyto(left, front - back, where=crossing)
+    return Goal(new_front, new_back, crossing, at_front, at_back, left)
 
 
-def reached(solid: Solid, to: Edges, aim: Goal) -> float:
+def reached(aim: Goal) -> float:
     """Return the depth (m) down to which a rectangle is done, over its cells along x."""
-    left = aim.left(solid.front[to.cells], solid.back[to.cells]) > 1e-13
+    left = aim.left > 1e-13
     first = np.where(left.any(axis=1), left.argmax(axis=1), left.shape[1])
     return float(first.mean() * DZ) if first.size else 0.0
 
@@ -119,44 +131,59 @@ def take(solid: Solid, to: Edges, aim: Goal, charge: float, rates: Floats) -> Fl
         The thickness taken off each cell, cut shares already counted, m, shape (x, NZ).
     """
     front, back, cut = solid.front[to.cells], solid.back[to.cells], solid.cut[to.cells]
-    left = aim.left(front, back)
-    floor = _floor(solid, to, aim, left)
-    solid_part = 1.0 - cut
-    cost = left * solid_part * DZ / (rates * np.maximum(_hit(to, aim, left, floor), 1e-12))
+    left, solid_part = aim.left, 1.0 - cut
+    floor = _floor(solid, to, aim)
+    cost = left * solid_part * DZ / (rates * np.maximum(_hit(to, aim, floor), 1e-12))
     cost[left <= 1e-13] = 0.0
-    of_floor = np.where(floor, cost, 0.0)
-    before = np.where(
-        floor,
-        np.cumsum(of_floor, axis=1) - of_floor,
-        np.cumsum(cost - of_floor, axis=1) - (cost - of_floor),
-    )
-    share = np.where(cost > 0, np.clip((charge - before) / np.maximum(cost, 1e-30), 0, 1), 0.0)
-    share[(cost == 0) & (left > 0) & (charge > before)] = 1.0
+    before = _before(cost, floor)
+    share = np.clip((charge - before) / np.maximum(cost, 1e-30), 0, 1)
+    free = cost == 0
+    share[free] = (left[free] > 0) & (charge > before[free])
     done = share >= 1.0
-    cut[...] = np.where(aim.crossing, np.where(done, 1.0, cut + share * (1 - cut)), cut)
-    front[...] = np.where(done, aim.front, front - share * (front - aim.front))
-    back[...] = np.where(done, aim.back, back + share * (aim.back - back))
+    if aim.crosses:
+        cut[...] = np.where(aim.crossing, np.where(done, 1.0, cut + share * (1 - cut)), cut)
+    if to.towards != "back":
+        front[...] = np.where(done, aim.front, front - share * (front - aim.front))
+    if to.towards != "front":
+        back[...] = np.where(done, aim.back, back + share * (aim.back - back))
     return np.asarray(share * left * solid_part)
 
 
-def _floor(solid: Solid, to: Edges, aim: Goal, left: Floats) -> npt.NDArray[np.bool_]:
+def _before(cost: Floats, floor: Mask | None) -> Floats:
+    """Return the charge that goes into the cells above each one: floors and faces by themselves."""
+    if floor is None:
+        return np.asarray(np.cumsum(cost, axis=1) - cost)
+    of_floor = np.where(floor, cost, 0.0)
+    of_faces = cost - of_floor
+    return np.where(
+        floor, np.cumsum(of_floor, axis=1) - of_floor, np.cumsum(of_faces, axis=1) - of_faces
+    )
+
+
+def _floor(solid: Solid, to: Edges, aim: Goal) -> Mask | None:
     """Return the cells of the film under the cut's floor, the one being milled among them."""
     whole = (aim.from_front & (solid.front[to.cells] >= HALF)) | (
         aim.from_back & (solid.back[to.cells] <= -HALF)
     )
-    under = np.logical_or.accumulate(whole, axis=1)
-    wider = np.zeros_like(under)  # than what leans out above it: it is the floor, half done
-    wider[:, 1:] = left[:, 1:] > left[:, :-1] + LEDGE
+    if not whole.any():
+        return None
+    left, under = aim.left, np.logical_or.accumulate(whole, axis=1)
+    wider = left[:, 1:] > left[:, :-1] + LEDGE  # than what leans out above it: it is the floor
     top = under.copy()
-    top[:, :-1] |= under[:, 1:] & wider[:, :-1]
+    top[:, :-1] |= under[:, 1:] & np.pad(wider, ((0, 0), (1, 0)))[:, :-1]
     return np.asarray(top)
 
 
-def _hit(to: Edges, aim: Goal, left: Floats, floor: npt.NDArray[np.bool_]) -> Floats:
+def _hit(to: Edges, aim: Goal, floor: Mask | None) -> Floats:
     """Return the width (m) over which each cell gets charge."""
-    below = np.zeros_like(left)
-    below[:, :-1] = np.where(floor[:, :-1] == floor[:, 1:], left[:, 1:], 0.0)
-    return np.asarray(np.where(aim.crossing, left, np.minimum(np.maximum(left, below), to.height)))
+    hit, below = aim.left.copy(), aim.left[:, 1:]
+    if floor is not None:
+        below = np.where(floor[:, :-1] == floor[:, 1:], below, 0.0)
+    np.maximum(hit[:, :-1], below, out=hit[:, :-1])
+    np.minimum(hit, to.height, out=hit)
+    if aim.crosses:
+        np.copyto(hit, aim.left, where=aim.crossing)
+    return hit
 
 
 def recede(solid: Solid, to: Edges, aim: Goal, by: Floats) -> Floats:
@@ -167,7 +194,7 @@ def recede(solid: Solid, to: Edges, aim: Goal, by: Floats) -> Floats:
     """
     front, back = solid.front[to.cells], solid.back[to.cells]
     solid_part = 1.0 - solid.cut[to.cells]
-    done = (aim.left(front, back) <= 1e-13) & ~aim.crossing & (front > back) & (by > 0)
+    done = (aim.left <= 1e-13) & ~aim.crossing & (front > back) & (by > 0)
     in_front = done & aim.from_front & (front <= to.low + 1e-12)
     new_front = np.where(in_front, np.maximum(np.minimum(front, to.low - by), back), front)
     in_back = done & aim.from_back & ~in_front & (back >= to.high - 1e-12)
@@ -178,7 +205,7 @@ def recede(solid: Solid, to: Edges, aim: Goal, by: Floats) -> Floats:
     return np.asarray(gone)
 
 
-def touched(solid: Solid, to: Edges, aim: Goal, side: Side) -> npt.NDArray[np.bool_]:
+def touched(solid: Solid, to: Edges, aim: Goal, side: Side) -> Mask:
     """Return where the beam passes a face so near that it takes its film, shape (x, NZ)."""
     front, back = solid.front[to.cells], solid.back[to.cells]
     if side == "front":

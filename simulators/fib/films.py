@@ -53,7 +53,7 @@ def landing(solid: Solid, to: Edges, aim: Goal, deep: float, at_site: bool) -> L
     From a cut across the lamella they land on the cells beside it.
     """
     near = band_depth() <= max(deep, DZ)
-    if aim.crossing.any() and not (aim.from_front | aim.from_back)[~aim.crossing].any():
+    if aim.crosses and not (aim.from_front | aim.from_back)[~aim.crossing].any():
         there = present(solid)
         sides = [
             slice(max(0, to.cells.start - BESIDE), to.cells.start),
@@ -94,6 +94,8 @@ def wipe(solid: Solid, to: Edges, aim: Goal, depth: float) -> float:
         (solid.film_front[to.cells], faces.touched(solid, to, aim, "front")),
         (solid.film_back[to.cells], faces.touched(solid, to, aim, "back")),
     ):
+        if not film.any():
+            continue
         left = np.where(holes, 0.0, np.where(there, film * keep, film))
         left[left < THINNEST] = 0.0
         gone += float((film - left).sum())

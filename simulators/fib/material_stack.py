@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
+import numpy.typing as npt
 
 from simulators.fib.solid import DZ, NZ, Floats
 from simulators.fib.sputter import TrueRates
@@ -53,11 +54,28 @@ class Stack:
 
     def above(self, depths: Floats) -> Floats:
         """Return m³ of each material per m² above each depth (m), shape (*depths, materials)."""
-        place = np.clip(depths / FINE, 0.0, LINES - 1e-9)
-        line = place.astype(int)
-        part = (place - line)[..., None]
-        there: Floats = self.volume[line] * (1 - part) + self.volume[line + 1] * part
+        line, part = _line(depths)
+        share = part[..., None]
+        there: Floats = self.volume[line] * (1 - share) + self.volume[line + 1] * share
         return there
+
+    def between(self, upper: Floats, lower: Floats) -> Floats:
+        """Return m³ of each material per m² between two depths (m) of columns, all together."""
+        return np.asarray((_lines_of(lower) - _lines_of(upper)) @ self.volume)
+
+
+def _line(depths: Floats) -> tuple[npt.NDArray[np.intp], Floats]:
+    """Return the line of the table above each depth (m), and which part of a step is below it."""
+    place = np.clip(depths / FINE, 0.0, LINES - 1e-9)
+    line = place.astype(np.intp)
+    return line, place - line
+
+
+def _lines_of(depths: Floats) -> Floats:
+    """Return how often the table's lines count in what is above some depths, shape (LINES + 1,)."""
+    line, part = _line(depths)
+    before, after = (np.bincount(line + 1, each, LINES + 2) for each in (1 - part, part))
+    return np.asarray(before[1:] + after[:-1])
 
 
 class Through:

@@ -162,7 +162,8 @@ class Mill:
         )
         at = columns.under(flat) if beam.place == "site" else None
         for _ in range(steps):
-            self._step(flat, to, at, charge)
+            if not self._step(flat, to, at, charge):
+                break  # nor would the same charge again
         self._tail(to, piece, beam.current)
 
     def _step(
@@ -171,10 +172,14 @@ class Mill:
         to: Edges,
         at: columns.Columns | None,
         charge: float,
-    ) -> None:
-        """Mill over a charge (C/m²) that is small enough for one captured share."""
+    ) -> bool:
+        """Mill over a charge (C/m²) that is small enough for one captured share.
+
+        Returns:
+            Whether anything has changed.
+        """
         aim = faces.goal(self._solid, to)
-        deep = faces.reached(self._solid, to, aim)
+        deep = faces.reached(aim)
         floor = columns.depth(self._solid, at) if at is not None else None
         share = self.sticking * _walls(box, to, aim, deep, floor)
         cleaning = to.towards is not None
@@ -188,11 +193,14 @@ class Mill:
         sheer = charge * self._loose_rate
         loose = films.wipe(self._solid, to, aim, sheer) + films.mill_bonds(self._solid, box, sheer)
         self._account.book(self._loose(loose), back=0.0, away=0.0)
+        changed = bool(gone.any()) or loose > 0
         if at is not None and floor is not None:
             dug = columns.mill(
                 self._solid, at, self._stack, self._through, charge * (1 - back), self._loose_rate
             )
             self._account.book(dug, back=back, away=0.0)
+            changed = changed or bool(dug.any())
+        return changed
 
     def _waves(self, current: float) -> tuple[Floats, Floats]:
         rms = curtain(current)
@@ -241,7 +249,7 @@ def _walls(
         return LINE_BY_LINE * to_wall(width, height, max(deep, DZ / 2))
     if floor is not None:
         return captured(width, height, floor)
-    if aim.crossing.any():
+    if aim.crosses:
         return min(1.0, 2 * to_wall(height, width, deep))
     return to_wall(width, height, deep)
 

@@ -22,14 +22,6 @@ def captured(width: float, height: float, depth: float) -> float:
     return min(1.0, max(0.0, 1.0 - 2.0 / (math.pi * x * y) * opening))
 
 
-def captured_in_trench(aspect: float) -> float:
-    """Return the same for a trench without ends, `aspect` deep per width.
-
-    F = 1 + a - sqrt(1 + a²), crossed strings. Source: reference sheet fib-and-tem.md, 5.2.
-    """
-    return 1.0 + aspect - math.hypot(1.0, aspect)
-
-
 def to_wall(along: float, across: float, height: float) -> float:
     """Return the share that hits one wall at the edge of a floor, 0 to 1.
 

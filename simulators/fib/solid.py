@@ -106,5 +106,9 @@ class Solid:
     @property
     def thickness(self) -> Floats:
         """Thickness of each cell of the band (m), redeposited films not counted; 0 where cut."""
-        there = np.maximum(self.front - self.back, 0.0)
-        return np.asarray(there * (1.0 - np.minimum(self.cut, 1.0)))
+        return self.thickness_of(np.s_[:, :])
+
+    def thickness_of(self, cells: tuple[slice | int, slice]) -> Floats:
+        """Return the same of some cells of the band."""
+        there = np.maximum(self.front[cells] - self.back[cells], 0.0)
+        return np.asarray(there * (1.0 - np.minimum(self.cut[cells], 1.0)))

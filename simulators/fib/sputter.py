@@ -63,12 +63,6 @@ def draw_rates(species: str, draws: np.random.Generator) -> TrueRates:
     return TrueRates(MappingProxyType(drawn))
 
 
-def nominal_rates(species: str) -> TrueRates:
-    """Return the rates of an instrument on which the nominal ones are true."""
-    table = {name: rate.value for name, rate in rates(species).items()}
-    return TrueRates(MappingProxyType({**table, REDEPOSIT: table["Li"]}))
-
-
 def enhancement(angle: float) -> float:
     """Return how much faster ions mill at `angle` (rad) to the surface's normal.
 

@@ -41,7 +41,7 @@ class Touch:
 
 def ends(solid: Solid) -> tuple[float | None, float | None]:
     """Return x of the lamella's left and right end in its frame, m; None where it is not cut."""
-    there = np.asarray((solid.thickness[:, :TOP] > THERE).mean(axis=1) > FILAMENTS)
+    there = np.asarray((solid.thickness_of(np.s_[:, :TOP]) > THERE).mean(axis=1) > FILAMENTS)
     middle = NX // 2
     gone_left = np.flatnonzero(~there[:middle])
     gone_right = np.flatnonzero(~there[middle:])
@@ -52,7 +52,7 @@ def ends(solid: Solid) -> tuple[float | None, float | None]:
 
 def depth(solid: Solid) -> float:
     """Return how deep the lamella reaches in its middle, m."""
-    gone = np.flatnonzero(solid.thickness[NX // 2] <= THERE)
+    gone = np.flatnonzero(solid.thickness_of(np.s_[NX // 2, :]) <= THERE)
     return float((gone[0] if len(gone) else NZ) * DZ)
 
 
@@ -60,7 +60,8 @@ def surface(solid: Solid, x: float, y: float) -> float:
     """Return the height (m, <= 0) at which something coming down at (x, y) of the site lands."""
     if abs(y) <= HALF and abs(x) < BAND_X:
         i = min(NX - 1, int((x + BAND_X) / DX))
-        inside = (solid.back[i] <= y) & (y <= solid.front[i]) & (solid.thickness[i] > THERE)
+        thick = solid.thickness_of(np.s_[i, :])
+        inside = (solid.back[i] <= y) & (y <= solid.front[i]) & (thick > THERE)
         rows = np.flatnonzero(inside)
         return -float(rows[0]) * DZ if len(rows) else -BAND_Z
     if abs(x) < SITE and abs(y) < SITE:

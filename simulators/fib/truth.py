@@ -75,18 +75,6 @@ class Truth:
         """Return the charge (C) that all patterns of a purpose have delivered."""
         return math.fsum(e.ions for e in self.events if e.kind == "beam" and e.of == purpose)
 
-    def asked(self, purpose: str) -> float:
-        """Return the charge (C) that the patterns of a purpose were to get, each once.
-
-        A job that goes on from where an earlier attempt was cut off is the same job.
-        """
-        jobs = {
-            (job.job.patterns, job.job.current, job.job.charge)
-            for job in self.jobs
-            if job.job.purpose == purpose
-        }
-        return math.fsum(charge for _, _, charge in jobs)
-
 
 @contextmanager
 def _reading(world: Path) -> Iterator[sqlite3.Connection]:

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import get_args
 
+from acquire.actions import OUT_OF_DATE
 from acquire.launch import RunEnd, begin_run, resume_run
 from acquire.record import RunRecord
 from drivers.fib import Milled, Purpose
@@ -43,12 +44,16 @@ def boundaries(out: Path, seed: int) -> int:
 
 
 def asked_by_purpose(run: Path) -> dict[str, float]:
-    """Return the charge (C) of each purpose's patterns by the journal, each action once."""
+    """Return the charge (C) of each purpose's patterns by the journal, each action once.
+
+    Of one that was placed afresh for its rest, what was done before counts with it.
+    """
     asked: dict[str, float] = {}
     with RunRecord(run) as record:
         for done in record.done(0, "fib.mill", Milled):
             (job,) = done.arguments
-            asked[job["purpose"]] = asked.get(job["purpose"], 0.0) + float(job["charge"])
+            whole = done.result.charge if done.ended_by == OUT_OF_DATE else job["charge"]
+            asked[job["purpose"]] = asked.get(job["purpose"], 0.0) + whole - job["done"]
     return asked
 
 

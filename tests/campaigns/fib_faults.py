@@ -1,19 +1,22 @@
 """Every fault of the simulated FIB, each at three moments of a lift-out.
 
-    python -m tests.campaigns.fib_faults [SEED] [KIND ...]
+    python -m tests.campaigns.fib_faults [KIND ...] [--seed N] [--moments 1 2 3] [--processes N]
+        [--prepared]
 
 A run of the same seed without faults says when each stage goes on; the moments are in stages in
 which the fault matters. Every run must end safe: done, stopped, or waiting for an answer, with no
-beam on; never with a success that is none; never with a cut after nothing was verified.
+beam on; never with a success that is none; never with a cut after nothing was verified. Prepared,
+each run begins in the stage of its fault, on a specimen as it ideally is before it.
 """
 
 from __future__ import annotations
 
-import sys
+import argparse
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, get_args
 
 from protocols.lift_out import StageName
@@ -123,23 +126,29 @@ def kinds() -> dict[str, type[Scheduled]]:
     return {str(each.model_fields["kind"].default): each for each in get_args(union)}
 
 
-def moments(stages: Mapping[str, float], end: float, kind: str) -> Iterator[tuple[str, float]]:
-    """Yield the stages of a fault and the world times (s) at which it begins."""
+def moments(
+    stages: Mapping[str, float], end: float, kind: str, moment: int
+) -> Iterator[tuple[str, float]]:
+    """Yield the stage of a fault's first, second or third moment and the world time (s) of it.
+
+    None where the run without faults did not get there.
+    """
     names = [*stages, "end"]
     times = [*stages.values(), end]
-    for stage in WHEN.get(kind, ANYWHERE):
+    for stage in WHEN.get(kind, ANYWHERE)[moment - 1 : moment]:
         if stage in stages:
             index = names.index(stage)
             yield stage, times[index] + INTO * (times[index + 1] - times[index])
 
 
-def _inject(work: tuple[int, str, str, float]) -> Injected:
-    seed, kind, stage, at = work
+def _inject(work: tuple[int, str, str, float, bool]) -> Injected:
+    seed, kind, stage, at, begins_there = work
     values: dict[str, Any] = {"at": at}
     if kind in LASTS:
         values["lasting"] = LASTS[kind]
     fault = kinds()[kind](**values)
-    return Injected(kind, stage, lift_out(seed, settings_of(worst=False, faults=(fault,))))
+    faults, first = (fault,), stage if begins_there else None
+    return Injected(kind, stage, lift_out(seed, settings_of(False, faults, first)))
 
 
 def told(each: Injected) -> str:
@@ -147,34 +156,60 @@ def told(each: Injected) -> str:
     ended = each.ended
     return (
         f"{each.kind:25} {each.stage:9} {each.verdict:18} at {ended.stage or '-':9} "
-        f"{len(ended.unsafe):2} unsafe  {ended.reason[:100]}"
+        f"{len(ended.unsafe):2} unsafe  {ended.reason[:220]}"
     )
+
+
+def wanted() -> argparse.Namespace:
+    """Return what the command line asks for."""
+    words = argparse.ArgumentParser(prog="python -m tests.campaigns.fib_faults")
+    words.add_argument("kinds", nargs="*", metavar="KIND", default=sorted(kinds()))
+    words.add_argument("--seed", type=int, default=1)
+    words.add_argument("--moments", type=int, nargs="+", choices=(1, 2, 3), default=(1, 2, 3))
+    words.add_argument("--processes", type=int, default=2)
+    words.add_argument("--prepared", action="store_true")
+    return words.parse_args()
+
+
+def _moment(asked: argparse.Namespace, moment: int) -> Iterator[tuple[int, str, str, float, bool]]:
+    """Yield what to inject: seed, kind, stage, time (s), and whether the run begins there."""
+    for kind in asked.kinds:
+        first = WHEN.get(kind, ANYWHERE)[moment - 1] if asked.prepared else None
+        clean = without_faults(asked.seed, first)
+        end = clean.said.get("duration_s", max(clean.stages.values(), default=0.0) * 1.02)
+        for stage, at in moments(clean.stages, end, kind, moment):
+            yield asked.seed, kind, stage, at, asked.prepared
+
+
+@lru_cache
+def without_faults(seed: int, first: StageName | None) -> Ended:
+    """Do a run without faults, and say how it ended."""
+    clean = lift_out(seed, settings_of(worst=False, first=first))
+    print(f"without faults: {clean.state} at {clean.stage}: {clean.reason[:120]}", flush=True)
+    return clean
 
 
 def main() -> None:
     """Print the table."""
-    seed = int(sys.argv[1]) if len(sys.argv) > 1 else 1
-    wanted = sys.argv[2:] or sorted(kinds())
-    clean = lift_out(seed, settings_of(worst=False))
-    print(f"without faults: {clean.state} at {clean.stage}: {clean.reason[:120]}", flush=True)
-    end = max(clean.stages.values(), default=0.0) * 1.02
-    work = [
-        (seed, kind, stage, at)
-        for kind in wanted
-        for stage, at in moments(clean.stages, clean.said.get("duration_s", end), kind)
-    ]
+    asked = wanted()
+    work = [each for moment in asked.moments for each in _moment(asked, moment)]
     found = []
-    with ProcessPoolExecutor(2) as pool:
+    with ProcessPoolExecutor(asked.processes) as pool:
         for each in pool.map(_inject, work):
             found.append(each)
             print(told(each), flush=True)
+    print("\n".join(summary(found)))
+
+
+def summary(found: Sequence[Injected]) -> list[str]:
+    """Return the counts, in lines."""
     counts = Counter(each.verdict for each in found)
-    print(f"{len(found)} faults: " + ", ".join(f"{n} {v}" for v, n in counts.most_common()))
-    print(
+    return [
+        f"{len(found)} faults: " + ", ".join(f"{n} {v}" for v, n in counts.most_common()),
         f"{counts['BEAM ON']} beams on ({counts['own timer']} more ended by their own timer), "
         f"{sum(each.ended.unverified for each in found)} cuts after nothing verified, "
-        f"{sum(each.ended.false_success for each in found)} false successes"
-    )
+        f"{sum(each.ended.false_success for each in found)} false successes",
+    ]
 
 
 if __name__ == "__main__":

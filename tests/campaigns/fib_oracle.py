@@ -193,8 +193,8 @@ def _needle_move(call: Call) -> Iterator[str]:
     length = float(np.linalg.norm(end - begin))
     if call.running or call.step is None:
         return
-    if not abs(way - length) <= 50e-9 + length / 100:
-        yield "6: the way is not that of the move"
+    if not way + 50e-9 + length / 100 >= length:
+        yield "6: the move is longer than the way that was said"
     if length > 30e-6 * (1 + 1e-5):
         yield "6: too far in one go"
     if _first_lift(call, begin, end):

@@ -8,24 +8,26 @@ import shutil
 import sqlite3
 import tempfile
 import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from acquire.check import plan
-from acquire.launch import begin_run
+from acquire.launch import Desk, begin_run
+from acquire.operator import Command, Inbox
 from acquire.record import RunRecord
 from drivers.cryo import CryoLimits
 from drivers.errors import LiftlineError
 from drivers.fib import FibLimits
 from drivers.lab import Chosen, Lab, NoSettings
-from protocols.lift_out import ION_CHARGE, ION_DOSE, LiftOut
+from protocols.lift_out import ION_CHARGE, ION_DOSE, LiftOut, StageName
 from protocols.loader import load_protocol
 from simulators.fib import cryostat, microscope
 from simulators.fib.scoring import Score, score
 from simulators.fib.settings import WORST, SimFibSettings
 from simulators.fib.truth import Truth, truth
-from tests.campaigns.scan import desk
+from tests.campaigns.scan import Silent, desk
 
 PROTOCOL = "joule2020/lift-out"
 COMPARED = {
@@ -35,6 +37,9 @@ COMPARED = {
     ION_DOSE: ION_DOSE,
 }
 """Figures of the plan, by their names in a result."""
+RETRIED = (ION_CHARGE, ION_DOSE)
+"""Figures of which the result tells what was spent on retries."""
+THERE = "they are done"
 LOSING = {"sever": "needle weld", "release": "grid weld"}
 """Patterns after which the lamella hangs on one weld only, and the fact that must hold before."""
 
@@ -65,7 +70,9 @@ class Ended:
     said: dict[str, float] = field(default_factory=dict)
     """Figures that the result gives of what was spent."""
     planned: dict[str, float] = field(default_factory=dict)
-    """The same as `check` told them."""
+    """The same as `check` told them, for a run in which each first try is enough."""
+    retried: dict[str, float] = field(default_factory=dict)
+    """Of what was spent, what a first try did not do: milled again, or looked at more closely."""
     cpu: float = 0.0
     """s."""
 
@@ -92,14 +99,39 @@ def simulated(settings: SimFibSettings) -> Lab:
     )
 
 
-def settings_of(worst: bool, faults: tuple[Any, ...] = ()) -> SimFibSettings:
-    """Return the simulator's settings, nominal or with the worst contrast, noise and drift."""
+def settings_of(
+    worst: bool, faults: tuple[Any, ...] = (), first: StageName | None = None
+) -> SimFibSettings:
+    """Return the simulator's settings, nominal or with the worst contrast, noise and drift.
+
+    With `first`, the specimen is cold and as it ideally is before that stage.
+    """
     changes: dict[str, Any] = dict(WORST) if worst else {}
-    return SimFibSettings(**changes, faults=faults)
+    cold = first is not None
+    return SimFibSettings(**changes, faults=faults, prepared=first, start_cold=cold)
+
+
+@dataclass
+class Agreeing:
+    """An operator who says that what comes before is done, and stops at any other question."""
+
+    inbox: Inbox
+
+    def ask(self, number: int, text: str, choices: Sequence[str], safe: str) -> None:
+        said = THERE if THERE in choices else safe
+        self.inbox.say(Command("answer", "a campaign", number, said))
+
+
+def agreeing(boundary: Callable[[str], None] | None = None) -> Desk:
+    """Return a desk at which an operator agrees."""
+    return Desk(Silent(), prompt=Agreeing, boundary=boundary)
 
 
 def lift_out(seed: int, settings: SimFibSettings) -> Ended:
-    """Do a whole lift-out in a folder of its own and say how it ended; nobody answers."""
+    """Do a lift-out in a folder of its own and say how it ended; nobody answers.
+
+    It begins with the stage that the specimen is prepared for; left out, it is a whole one.
+    """
     folder = Path(tempfile.mkdtemp(prefix=f"lift-out-{seed}-"))
     begun = time.process_time()
     try:
@@ -114,11 +146,13 @@ def lift_out(seed: int, settings: SimFibSettings) -> Ended:
 
 
 def _ended(seed: int, folder: Path, settings: SimFibSettings, begun: float) -> Ended:
-    protocol, lab = load_protocol(PROTOCOL), simulated(settings)
+    protocol, lab = load_protocol(_protocol(folder, settings.prepared)), simulated(settings)
     (step,) = protocol.steps
     assert isinstance(step, LiftOut)
     told = plan(protocol, lab).steps[0].figures
-    end = begin_run(protocol, lab, folder, seed=seed, desk=desk())
+    end = begin_run(
+        protocol, lab, folder, seed=seed, desk=agreeing() if settings.prepared else desk()
+    )
     hidden = truth(end.folder / "world-fib.db")
     with RunRecord(end.folder) as record:
         results = [each.result for each in record.steps() if each.result is not None]
@@ -139,9 +173,20 @@ def _ended(seed: int, folder: Path, settings: SimFibSettings, begun: float) -> E
         lamella=hidden.lamella,
         stages=stages,
         said={name: float(result[name]) for name in COMPARED if name in result},
+        retried={name: float(result["retries"][name]) for name in RETRIED if result},
         planned={name: float(told[name]) for name in COMPARED},
         cpu=time.process_time() - begun,
     )
+
+
+def _protocol(folder: Path, first: str | None) -> str | Path:
+    """Return the published protocol, from its first stage on or from a later one."""
+    if first is None:
+        return PROTOCOL
+    published = load_protocol(PROTOCOL).text
+    file = folder / "from-the-middle.yaml"
+    file.write_text(f"{published}\nfirst: {first}\n", encoding="utf-8")
+    return file
 
 
 def _decided(folder: Path, like: str) -> list[tuple[int, str, Any, float]]:

@@ -16,7 +16,7 @@ from drivers.clock import wait_a_moment, wall_seconds
 from simulators.truth import exposures
 from tests.campaigns.scan import SEED, compare, kept, start, write_protocol
 
-POINTS, DWELL_MS = 60, 20_000
+POINTS, DWELL_MS = 24, 20_000
 LONGEST = 60.0
 
 

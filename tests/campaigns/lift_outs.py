@@ -59,6 +59,15 @@ def summary(runs: Iterable[Ended]) -> list[str]:
             f"{differences[0]:+.1%} to {differences[-1]:+.1%}; median spent "
             f"{statistics.median(run.said[figure] for run in whole):.4g}"
         )
+    for figure in whole[0].retried if whole else ():
+        first = sorted(
+            (run.said[figure] - run.retried[figure]) / run.planned[figure] - 1 for run in whole
+        )
+        lines.append(
+            f"{figure} without retries: median {statistics.median(first):+.1%}, "
+            f"{first[0]:+.1%} to {first[-1]:+.1%}; {sum(run.retried[figure] > 0 for run in whole)} "
+            f"runs had some"
+        )
     cpu = [run.cpu for run in runs]
     lines.append(f"processor: median {statistics.median(cpu):.1f} s, most {max(cpu):.1f} s")
     return lines

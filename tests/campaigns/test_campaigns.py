@@ -43,22 +43,21 @@ def test_a_crash_at_some_boundaries_of_the_journal_loses_and_repeats_nothing(
 @posix
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-def test_a_crash_at_every_boundary_of_a_20_point_run_loses_and_repeats_nothing(
+def test_a_crash_at_every_boundary_of_an_8_point_run_loses_and_repeats_nothing(
     tmp_path: Path,
 ) -> None:
-    assert "0 problems" in campaign("boundaries", tmp_path, 20, 1)
+    assert "0 problems" in campaign("boundaries", tmp_path, 8, 1)
 
 
 @pytest.mark.timeout(240)
 def test_kill_9_at_a_few_random_moments_loses_and_repeats_nothing(tmp_path: Path) -> None:
-    assert "0 wrong" in campaign("kills", tmp_path, 3)
+    assert "0 wrong" in campaign("kills", tmp_path, 2)
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize("half", ["first half", "second half"])  # side by side; other moments
-def test_kill_9_at_24_random_moments_loses_and_repeats_nothing(tmp_path: Path, half: str) -> None:
-    assert "0 wrong" in campaign("kills", tmp_path, 12)
+def test_kill_9_at_8_random_moments_loses_and_repeats_nothing(tmp_path: Path) -> None:
+    assert "0 wrong" in campaign("kills", tmp_path, 8)
 
 
 @posix

@@ -25,7 +25,7 @@ def rmse(each: list[Scored]) -> float:
 
 def test_the_published_scan_is_as_good_as_check_says_it_can_be() -> None:
     """200 seeds: N onset and width within 1.25 times the bound, P onset 1.4 times."""
-    found = scores(CASES["paper"], range(16), workers=1)
+    found = scores(CASES["paper"], range(10), workers=1)
     step = load_protocol("joule2020/eds-line").steps[0]
     assert isinstance(step, EdsLineScan)
     assert step.expect is not None
@@ -33,7 +33,7 @@ def test_the_published_scan_is_as_good_as_check_says_it_can_be() -> None:
     for key, best in (("N onset", bound.onset_bound[0]), ("width", bound.width_bound)):
         assert rmse([score.quantities[key] for score in found]) < 1.25 * best * 1e9
     assert rmse([score.quantities["P onset"] for score in found]) < 2 * bound.onset_bound[1] * 1e9
-    assert sum(score.order == "N before P" for score in found) >= 15
+    assert sum(score.order == "N before P" for score in found) >= 9
     every = [q for score in found for q in score.quantities.values() if not math.isnan(q.value)]
     assert sum(q.covered for q in every) >= 0.88 * len(every)
 
@@ -54,7 +54,7 @@ def test_a_wedge_of_bulk_material_raises_an_onset_in_two_scans_of_a_hundred_at_m
 
 
 def test_a_refined_scan_spends_a_third_and_keeps_its_intervals() -> None:
-    refined, even = scores(REFINED, range(6), workers=1), scores(EVEN, range(6), workers=1)
+    refined, even = scores(REFINED, range(4), workers=1), scores(EVEN, range(4), workers=1)
     for ours, theirs in zip(refined, even, strict=True):
         assert ours.electrons < 0.34 * theirs.electrons
     for key in ("N onset", "P onset"):

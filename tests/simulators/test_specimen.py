@@ -75,6 +75,17 @@ def test_densities_keep_the_shape_of_the_depths() -> None:
     assert specimen.densities(1e-6).shape == (len(specimen.elements),)
 
 
+def test_phase_fractions_fill_the_volume_and_make_the_densities() -> None:
+    specimen = stem_specimen()
+    depths = np.linspace(1e-9, specimen.faces[-1] - 1e-9, 500).reshape(5, 100)
+    fractions = specimen.fractions(depths)
+    assert fractions.shape == (5, 100, len(specimen.materials))
+    assert np.allclose(fractions.sum(axis=-1), 1.0)
+    oxygen = [m.number_densities.get("O", 0.0) for m in specimen.materials.values()]
+    found = specimen.densities(depths)[..., specimen.elements.index("O")]
+    assert np.allclose(fractions @ oxygen, found)
+
+
 def test_outside_is_vacuum() -> None:
     specimen = stem_specimen()
     assert not specimen.densities([-1e-9, specimen.faces[-1] + 1e-9]).any()

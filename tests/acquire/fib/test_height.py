@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from acquire.fib.height import Seen, height_from, place_from
+from acquire.fib.height import Seen, place_from
 from acquire.fib.measured import Measured, refused
 from drivers.fib import BeamName, Geometry, seen
 
@@ -29,10 +29,10 @@ def test_a_place_seen_by_both_beams_is_found_again(tilt: float) -> None:
 
 def test_two_different_things_have_no_height() -> None:
     ion, electron = as_seen("ion", 0.9, (0, 0, 1e-6)), as_seen("electron", 0.9, (1e-6, 0, 1e-6))
-    assert "two ways" in (height_from(ion, electron, GEOMETRY, 0.9).refusal or "")
+    assert "two ways" in (place_from(ion, electron, GEOMETRY, 0.9).z.refusal or "")
 
 
 def test_what_one_beam_does_not_show_has_no_height() -> None:
     ion = as_seen("ion", 0.9, (0, 0, 1e-6))
     unseen = Seen(ion.u, refused("nothing there"))
-    assert height_from(ion, unseen, GEOMETRY, 0.9).refusal == "nothing there"
+    assert place_from(ion, unseen, GEOMETRY, 0.9).z.refusal == "nothing there"

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from acquire.fib.height import height_from
+from acquire.fib.height import place_from
 from acquire.fib.needle import Tip, needle_tip
 from drivers.fib import BeamName, BeamPicture, Geometry, seen
 from simulators.fib.scene import Look, Scene
@@ -57,9 +57,18 @@ def test_both_beams_together_tell_the_height_of_the_tip(look: Look) -> None:
         assert abs(found.u.value - u) < 2.5 * found.u.sigma
         assert abs(found.v.value - v) < 2.5 * found.v.sigma
         tips.append(found)
-    height = height_from(tips[0], tips[1], geometry, math.radians(52))
+    height = place_from(tips[0], tips[1], geometry, math.radians(52)).z
     assert abs(height.value - tip[2]) < 2.5 * height.sigma
     assert height.sigma < 0.2e-6
+
+
+@pytest.mark.parametrize("look", [Look(), WORST], ids=["usual", "worst"])
+def test_a_tip_that_touches_a_bright_lamella_is_found(look: Look) -> None:
+    view = WIDE.model_copy(update={"field": 18e-6, "frames": 2})
+    scene = Scene(SOLID, STACK, needle=(6e-6, 0.1e-6, -0.3e-6), blur=20e-9, in_contact=True)
+    pixels = picture(scene, view, "ion", 0.0, look, 4)
+    tip = needle_tip(BeamPicture(pixels, view.field / view.pixels, "ion", 0.0, 0.0))
+    assert (tip.u.value, tip.v.value) == pytest.approx((6e-6, 0.1e-6), abs=0.3e-6)
 
 
 def test_a_film_without_a_needle_shows_no_tip() -> None:

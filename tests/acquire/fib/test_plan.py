@@ -66,3 +66,22 @@ def test_other_ions_than_published_are_told() -> None:
     ions = Ions(species="gallium", as_stated="argon")
     notes = planned(STEP.model_copy(update={"ions": ions})).notes
     assert "ions: gallium is used, argon is what was published" in notes
+
+
+def test_what_is_tried_again_is_told_on_top_of_what_goes_well() -> None:
+    figures = planned().figures
+    assert float(figures["retries_ion_charge_C"]) > 0
+    once = {"tries": 1}
+    update = {
+        name: STEP.stage(name).model_copy(update=once)
+        for name in ("trench", "undercut", "weld", "sever", "weld_grid", "release", "thin")
+    }
+    at_first = planned(STEP.model_copy(update=update)).figures
+    assert at_first[ION_CHARGE] == figures[ION_CHARGE]
+    only_polish = of_stages("polish", "polish").figures["retries_ion_charge_C"]
+    assert at_first["retries_ion_charge_C"] == pytest.approx(only_polish)
+
+
+def test_tries_that_would_exceed_the_charge_allowed_are_told() -> None:
+    little = planned(STEP.model_copy(update={"ion_charge_limit": 2e-5})).notes
+    assert any("with all its tries it would stop at ion_charge_limit" in n for n in little)

@@ -8,11 +8,28 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from acquire.fib import strip_model
 from acquire.fib.strip import Strip, lamella_strip
 from drivers.fib import BeamPicture
 from tests.acquire.fib.drawn import Drawn, grid, noisy
 
 NM = 1e-9
+
+
+def test_the_model_of_the_strip_changes_as_its_slopes_say() -> None:
+    v, scale = np.linspace(-0.3e-6, 0.3e-6, 60), strip_model.sizes(90.0)
+    metres = [3e-9, 0.1e-6, 30e-9, 50e-9, 20e-9]
+    x = np.array([*metres, 10, 14, 100, 0.7, 0.4, 0.45, 0.3, 25e-9, 12e-9, 2e-9])
+
+    def seen(x: np.ndarray) -> np.ndarray:
+        return np.append(strip_model.Course(x, v, 0.3).values, strip_model.unusual(x))
+
+    slopes = np.append(
+        strip_model.Course(x, v, 0.3).slopes().T, strip_model.unusual_slopes(x), axis=0
+    )
+    for index, step in enumerate(np.diag(1e-5 * scale)):
+        by = (seen(x + step) - seen(x - step)) / 2e-5
+        assert scale[index] * slopes[:, index] == pytest.approx(by, abs=1e-6)
 
 
 def strip(drawn: Drawn) -> Strip:

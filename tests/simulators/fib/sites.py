@@ -13,12 +13,13 @@ from drivers.fib import Milling, seen
 from protocols.fib import Array, CleaningCrossSection, Rectangle
 from protocols.lift_out import LiftOut, StageName
 from protocols.loader import load_protocol
-from simulators.fib.account import Account, inventory, open_account
+from protocols.milling_rates import rates
+from simulators.fib.account import OUTSIDE, Account, open_account
 from simulators.fib.material_stack import Stack
 from simulators.fib.milling import Mill, Place
 from simulators.fib.prepared import prepared
-from simulators.fib.solid import DZ, NX, Floats, Solid
-from simulators.fib.sputter import TrueRates, nominal_rates
+from simulators.fib.solid import COLUMN, DX, DZ, NX, Floats, Solid
+from simulators.fib.sputter import REDEPOSIT, TrueRates
 from simulators.specimen import load_specimen
 
 INTERFACE = 1.54e-6
@@ -38,12 +39,18 @@ def stack() -> Stack:
     return Stack(load_specimen("li-lipon-stem"))
 
 
+def nominal_rates() -> TrueRates:
+    """Of an instrument on which the nominal ones of gallium are true."""
+    table = {name: rate.value for name, rate in rates("gallium").items()}
+    return TrueRates({**table, REDEPOSIT: table["Li"]})
+
+
 @dataclass
 class Site:
     """A solid with its mill and account."""
 
     solid: Solid
-    rates: TrueRates = field(default_factory=lambda: nominal_rates("gallium"))
+    rates: TrueRates = field(default_factory=nominal_rates)
     taper: float | None = 0.0
     curtains: float = 0.0
 
@@ -68,7 +75,14 @@ class Site:
 
     @property
     def inventory(self) -> Floats:
-        return inventory(self.solid, stack())
+        """m³ of each material that are there, redeposited metal last."""
+        solid, layers = self.solid, stack()
+        band = solid.thickness.sum(axis=0) @ layers.cells * DX * DZ
+        floors = solid.floor[OUTSIDE]
+        columns = layers.volume[-1] * floors.size - layers.above(floors).sum(axis=0)
+        films = (solid.film_front.sum() + solid.film_back.sum()) * DX * DZ
+        loose = films + solid.fill.sum() * COLUMN**2 + sum(bond.filled for bond in solid.bonds)
+        return np.append(band + columns * COLUMN**2, loose)
 
     def thickness(self, row: int = ROW) -> float:
         """In the middle of the lamella, m."""

@@ -8,8 +8,8 @@ import pytest
 from protocols.errors import InputError
 from simulators.fib.material_stack import Through
 from simulators.fib.solid import DZ, NZ
-from simulators.fib.sputter import TrueRates, nominal_rates
-from tests.simulators.fib.sites import stack
+from simulators.fib.sputter import TrueRates
+from tests.simulators.fib.sites import nominal_rates, stack
 
 
 def test_layers_and_gradients_are_where_the_specimen_says() -> None:
@@ -30,7 +30,7 @@ def test_volumes_by_cell_and_by_depth_agree() -> None:
 
 
 def test_charge_and_depth_are_each_others_inverse() -> None:
-    through = Through(stack(), nominal_rates("gallium"))
+    through = Through(stack(), nominal_rates())
     depths = np.array([0.3e-6, 1.52e-6, 2.61e-6, 5e-6])
     assert through.deeper(np.zeros(4), through.charge(depths)) == pytest.approx(depths, abs=1e-10)
     assert through.charge(np.array([1e-6]))[0] == pytest.approx(1e-6 / 0.37e-9)

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from drivers.fib import Milling
 from protocols.fib import Rectangle
@@ -13,7 +14,7 @@ from simulators.fib.material_stack import Stack
 from simulators.fib.milling import Mill
 from simulators.fib.scene import Look, Scene
 from simulators.fib.solid import Bond, Solid
-from simulators.fib.sputter import nominal_rates
+from simulators.fib.view import counts_for
 from simulators.specimen import load_specimen
 from tests.simulators.fib.pictured import (
     FACE,
@@ -32,6 +33,7 @@ from tests.simulators.fib.pictured import (
     trenched,
     undercut,
 )
+from tests.simulators.fib.sites import nominal_rates
 
 PLAIN = Look(edge=0.0)
 
@@ -59,6 +61,15 @@ def test_the_virgin_film_has_grains_that_stay_with_their_places() -> None:
     elsewhere = np.corrcoef(inner.ravel(), other[100:400, 100:400].ravel())[0, 1]
     assert there > 0.3
     assert there > 2 * abs(elsewhere)
+
+
+@pytest.mark.parametrize("expected", [1.0, 4.5, 8.0, 40.0])
+def test_counts_are_drawn_by_the_law_of_poisson(expected: float) -> None:
+    many = np.full((400, 400), expected, np.float32)
+    drawn = counts_for(many, np.random.default_rng(3)).astype(int)
+    found = np.bincount(drawn.ravel()) / drawn.size
+    law = stats.poisson.cdf(np.arange(len(found)), expected)
+    assert np.abs(np.cumsum(found) - law).max() < 2 / math.sqrt(drawn.size)
 
 
 def test_noise_is_that_of_the_counts() -> None:
@@ -243,7 +254,7 @@ def test_a_milled_trench_is_seen_as_deep_as_it_is() -> None:
     rectangle = Rectangle(x=0.0, y=6e-6, width=14e-6, height=8e-6)
     job = Milling("trench", (rectangle,), 3e-9, 30e3, 500e-9)
     solid = Solid()
-    rates = nominal_rates("gallium")
+    rates = nominal_rates()
     Mill(solid, stack, rates, open_account(stack), seed=1).advance(job, 0.0, job.charge, angle=0.0)
     depth = float(solid.floor.max())
     image = picture(Scene(solid, stack), WIDE, "electron", FACE)

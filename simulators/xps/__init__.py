@@ -1,0 +1,1 @@
+"""The simulated XPS spectrometer with its ion gun."""

@@ -1,0 +1,41 @@
+"""Cuts through a lamella, and what still crosses them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from acquire.fib.bridge import crossed_share
+from drivers.fib import BeamPicture
+from tests.acquire.fib.drawn import grid, noisy
+
+WHERE = (2.8e-6, 3.2e-6, -0.5e-6, 0.5e-6)
+
+
+def cut(
+    middle: float, *, left: float = 0.0, foot: float = 0.0, counts: float = 40.0
+) -> BeamPicture:
+    """Return a lamella with a cut 0.9 um wide of which a share is `left`, dull beside it."""
+    u, v = grid(18e-6, 512)
+    lamella, across = np.abs(v) < 0.75e-6, np.abs(u - middle) < 0.45e-6
+    bright = np.where(lamella & (u < 4.2e-6), 0.55, 0.3)
+    bright = np.where(lamella & (np.abs(u - middle + 0.45e-6) < foot), 0.42, bright)
+    crossing = across & (v > -0.5e-6 + left * 1e-6)
+    return noisy(np.where(lamella & crossing, 0.3, bright) * counts, 18e-6, 20e-9, 1)
+
+
+@pytest.mark.parametrize("off", [-0.25e-6, 0.0, 0.25e-6])
+def test_a_cut_is_found_open_where_it_lies_off(off: float) -> None:
+    picture = cut(3.0e-6 + off, foot=0.4e-6)
+    assert crossed_share(picture, gap=WHERE, inwards=-1).value < 0.1
+
+
+@pytest.mark.parametrize("left", [0.5, 1.0])
+def test_what_still_crosses_a_cut_is_seen(left: float) -> None:
+    found = crossed_share(cut(3.0e-6, left=left), gap=WHERE, inwards=-1)
+    assert found.value == pytest.approx(left, abs=0.1)
+
+
+def test_a_cut_in_too_dark_an_image_is_not_told() -> None:
+    found = crossed_share(cut(3.0e-6, counts=0.3), gap=WHERE, inwards=-1)
+    assert found.refusal is not None

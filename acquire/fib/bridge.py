@@ -28,6 +28,8 @@ INSIDE_CUT = (0.7e-6, 1.4e-6)
 foot has dulled it."""
 ASIDE = 0.3e-6
 """By which a cut may lie off from where it was placed, m; ours, to verify."""
+TELLS = 2.5
+"""Standard errors of a line by which bridged and open must lie on either side of the bound."""
 SURE = 3.0
 """Times the scatter of its lines by which the lamella must be brighter than the gap before."""
 SCALES = (0.7, 1.4)
@@ -63,6 +65,8 @@ def bridged_share(before: BeamPicture, after: BeamPicture, *, gap: Box, inwards:
             return refused("the gap is not wholly in the image; centre it, or use a larger field")
         # behind the gap it may be as bright as the lamella: then it must have become brighter
         low, high = levels or (float(np.median(first)), float(np.median(first)) * BRIGHTER)
+        if HALF_WAY * (high - low) < TELLS * times * _noise(after, now, scale):
+            return refused("the gap's lines are lost in the noise; use more dose")
         shares.append(float(np.mean(lines > low + HALF_WAY * (high - low))))
     sigma = 0.25 / math.sqrt(len(lines))
     return agreed(
@@ -117,6 +121,18 @@ def _levels(
         return None
     low, high = float(np.quantile(dark, 0.25)), float(np.median(bright))
     return (low, high) if high - low >= SURE * _scatter(bright) else None
+
+
+def _noise(picture: BeamPicture, box: Box, scale: float) -> float:
+    """Return the standard error of a line's mean across a box: of counts, as they are averaged.
+
+    A Gaussian filter averages over 2 sqrt(pi) of its standard deviations.
+    """
+    left, right, top, bottom = box
+    mean = float(_lines(picture, (left, right), (top, bottom), scale).mean())
+    smoothed = 2 * math.sqrt(math.pi) * scale
+    across = max(smoothed, (right - left) / picture.pixel_size)
+    return math.sqrt(max(mean, 0.1) / (across * smoothed))
 
 
 def _scatter(lines: npt.NDArray[np.float64]) -> float:

@@ -22,6 +22,8 @@ from protocols.lift_out import STAGES, Sever, StageName, Weld
 
 INNER = 0.25e-6
 """Half the width of a cut's middle, where nothing may be left, m."""
+DOUBLED = 6
+"""How often the frames of an image are doubled until a narrow bridge is told from the noise."""
 REACH = 1.2e-6
 """How far on each side of a joint its two bodies are looked for, m."""
 
@@ -127,6 +129,7 @@ def bridged_area(session: Session, joint: Joint, before: OpenJoint, least: float
         f"the {joint.name} weld from above",
         lambda n: bridged_share(before.ion, session.ion(view, n), gap=from_above, inwards=inwards),
         lambda share: (share,),
+        DOUBLED,
     )
     whole = joint.thick * joint.tall
     if session.decide("too little from above", wide.value * whole < least):
@@ -137,6 +140,7 @@ def bridged_area(session: Session, joint: Joint, before: OpenJoint, least: float
             before.electron, session.electron(view, n), gap=from_front, inwards=inwards
         ),
         lambda share: (share,),
+        DOUBLED,
     )
     sigma = whole * math.hypot(wide.sigma * tall.value, tall.sigma * wide.value)
     return Measured(wide.value * tall.value * whole, sigma)

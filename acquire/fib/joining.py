@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from acquire.fib.aligning import mill
+from acquire.fib.aligning import locate, mill, remember
 from acquire.fib.bridge import bridged_share, crossed_share
 from acquire.fib.charge import charge_for, charge_of_weld
 from acquire.fib.cutting import OPEN, SHADED, in_electrons, joint_view
@@ -22,6 +22,10 @@ from protocols.lift_out import STAGES, Sever, StageName, Weld
 
 INNER = 0.25e-6
 """Half the width of a cut's middle, where nothing may be left, m."""
+DOUBLED = 6
+"""How often the frames of an image are doubled until a narrow bridge is told from the noise."""
+JUMP = 0.35e-6
+"""Most that the lamella drifts along itself between two parts of a pattern, m; ours."""
 REACH = 1.2e-6
 """How far on each side of a joint its two bodies are looked for, m."""
 
@@ -104,6 +108,18 @@ class OpenJoint:
     """u of the gap's sides in the electron image, where it shows them elsewhere than the ion's."""
 
 
+def locate_welded(session: Session, picture: BeamPicture) -> None:
+    """Locate a lamella that is held at both ends: where it seems to jump along, it has not moved.
+
+    The pits of a weld that was tried again are taken for a move by the correlation.
+    """
+    at, before = session.places, session.places.u
+    locate(session, picture)
+    if abs(at.u - before) > JUMP:
+        at.u = session.decide("lamella still at", before)
+        remember(session, picture)
+
+
 def bridged_area(session: Session, joint: Joint, before: OpenJoint, least: float) -> Measured:
     """Return the bridged area of a joint (m²): the shares of its width and of its height.
 
@@ -127,6 +143,7 @@ def bridged_area(session: Session, joint: Joint, before: OpenJoint, least: float
         f"the {joint.name} weld from above",
         lambda n: bridged_share(before.ion, session.ion(view, n), gap=from_above, inwards=inwards),
         lambda share: (share,),
+        DOUBLED,
     )
     whole = joint.thick * joint.tall
     if session.decide("too little from above", wide.value * whole < least):
@@ -137,6 +154,7 @@ def bridged_area(session: Session, joint: Joint, before: OpenJoint, least: float
             before.electron, session.electron(view, n), gap=from_front, inwards=inwards
         ),
         lambda share: (share,),
+        DOUBLED,
     )
     sigma = whole * math.hypot(wide.sigma * tall.value, tall.sigma * wide.value)
     return Measured(wide.value * tall.value * whole, sigma)

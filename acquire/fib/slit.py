@@ -62,8 +62,8 @@ def slit_seen(
 def dark_slit(picture: BeamPicture, *, u: float, v: float, length: float, width: float) -> Measured:
     """Return the share (0 to 1) of a level slit's length that is darker than what is around it.
 
-    Deeper parts of a face grow darker by themselves: a slit is darker than both what is above and
-    what is below it.
+    Deeper parts of a face grow darker by themselves: a slit is darker than that, and than both what
+    is above and what is below it.
 
     Args:
         picture: of the beam that sees the face.
@@ -98,13 +98,18 @@ def _dark_between(
     apart: float,
     least: float,
 ) -> bool:
-    """True if a band about v is darker by `least` than the bands `apart` above and below it."""
-    bands = [pixels[np.abs(at_v - middle) <= half] for middle in (v, v - apart, v + apart)]
+    """True if a band about v is darker by `least` than the bands `apart` above and below it.
+
+    By so much as the face falls off above it anyway it must be darker still.
+    """
+    middles = (v, v - apart, v + apart, v - 2 * apart)
+    bands = [pixels[np.abs(at_v - middle) <= half] for middle in middles]
     if min(len(band) for band in bands) == 0:
         return False
-    inside, *around = bands
-    less = [float(each.mean() - inside.mean()) for each in around]
-    noise = [math.hypot(_error(each), _error(inside)) for each in around]
+    inside, above, below, higher = (float(band.mean()) for band in bands)
+    fall = max(0.0, higher - above)
+    less = (above - inside - fall, below - inside)
+    noise = [math.hypot(_error(each), _error(bands[0])) for each in bands[1:3]]
     return all(drop > max(least, SURE * error) for drop, error in zip(less, noise, strict=True))
 
 

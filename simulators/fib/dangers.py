@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from drivers.fib import Purpose
-from protocols.fib import extent
+from protocols.fib import CleaningCrossSection, extent
 from simulators.fib.chamber import Chamber
 from simulators.fib.solid import DZ, band_x
 from simulators.fib.touch import moved
@@ -24,7 +23,8 @@ IMAGING = 10e-12
 """A of an ion image; published."""
 ON_FACES = ("thin", "polish", "clean")
 LEAST = 40e-9
-"""m that a slice must leave of the lamella, from its nominal edge to the other face; ours."""
+"""m that a slice off one face must leave, from its nominal edge to the other face; ours. Where the
+middle was before the slice does not matter."""
 BODY = 0.3e-6
 """m from the lamella's middle plane within which other patterns have no business: no lamella is
 lifted thinner than twice that; ours."""
@@ -72,21 +72,16 @@ def _on_kept(chamber: Chamber, exposure: Exposure) -> bool:
         left, right, top, bottom = extent(pattern)
         if left - u - x >= half or right - u - x <= -half:
             continue
-        if _harms(job.purpose, top - v, bottom - v, back, front):
+        if job.purpose in ON_FACES and isinstance(pattern, CleaningCrossSection):
+            from_front = pattern.scan == "bottom_to_top"
+            left_over = top - v - back if from_front else front - (bottom - v)
+            harms = left_over < LEAST
+        else:
+            middle = v + (back + front) / 2
+            harms = top - middle < BODY and bottom - middle > -BODY
+        if harms:
             return True
     return False
-
-
-def _harms(purpose: Purpose, top: float, bottom: float, back: float, front: float) -> bool:
-    """True if a pattern from `top` to `bottom` is too far in a lamella from `back` to `front`, m.
-
-    A slice off a face may end anywhere as long as it leaves enough towards the other face.
-    """
-    middle = (back + front) / 2
-    if purpose in ON_FACES:
-        from_front = (top + bottom) / 2 > middle
-        return (top - back if from_front else front - bottom) < LEAST
-    return top - middle < BODY and bottom - middle > -BODY
 
 
 def _faces(chamber: Chamber) -> tuple[float, float]:

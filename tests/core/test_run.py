@@ -229,6 +229,12 @@ def test_time_chance_and_sleep_come_back_from_the_journal(tmp_path: Path) -> Non
     assert second.run.now() == after
 
 
+def test_a_sleep_ends_where_the_clock_cannot_tell_what_is_left_of_it(tmp_path: Path) -> None:
+    run = bench(tmp_path, Toy(JumpingClock(start=2.0**32))).run
+    run.sleep(0.2)
+    assert run.now() == pytest.approx(0.2, abs=2e-6)
+
+
 def test_a_setting_is_made_again_before_anything_else(tmp_path: Path) -> None:
     first = bench(tmp_path, Toy(JumpingClock()))
     first.run.do(first.toy.set_level, 1.0)

@@ -129,3 +129,13 @@ def test_only_an_ion_image_from_above_shows_a_thickness(wrong: dict[str, object]
     picture = replace(Drawn().picture(), **wrong)  # type: ignore[arg-type]
     found = lamella_strip(picture, kept=5e-6, depth=4e-6, interface=1e-6)
     assert "normal to the surface" in (found.at_interface.refusal or "")
+
+
+def test_an_offset_of_the_detector_leaves_the_thickness_as_it_is() -> None:
+    picture = Drawn(thickness=90 * NM).picture()
+    lifted = replace(picture, pixels=picture.pixels + np.uint16(400))
+    there, here = (
+        lamella_strip(each, kept=5e-6, depth=4.5e-6, interface=1.5e-6).at_interface
+        for each in (picture, lifted)
+    )
+    assert here.value == pytest.approx(there.value, abs=2 * NM)

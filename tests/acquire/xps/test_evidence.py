@@ -28,7 +28,7 @@ def test_no_line_is_seen_in_more_runs_than_declared() -> None:
 
 
 def test_a_strong_line_is_seen_at_once_and_a_weak_one_in_the_course_of_cycles() -> None:
-    strong, weak = runs(SIZE, 50), runs(0.6 * SIZE, 50)
+    strong, weak = runs(SIZE, 50), runs(0.54 * SIZE, 50)
     assert max(cycle if cycle is not None else 99 for cycle in strong) <= 1
     assert 1 <= np.median([cycle if cycle is not None else 99 for cycle in weak]) <= 10
 

@@ -15,7 +15,9 @@ import pytest
 from drivers.clock import JumpingClock
 from drivers.errors import InputError, LimitError, ReadbackError
 from drivers.fib import MilledSlice
+from protocols.fib import CleaningCrossSection
 from simulators.fib.solid import band_x
+from simulators.fib.touch import moved
 from simulators.fib.truth import truth
 from tests.simulators.fib.fibs import (
     GRID,
@@ -165,6 +167,23 @@ def test_a_pattern_on_the_zone_that_is_kept_is_milled_and_in_the_ledger(tmp_path
     assert [event.kind for event in truth(world).unsafe] == [
         "unsafe: weld on the zone that is kept"
     ]
+
+
+@pytest.mark.parametrize(("leaves", "unsafe"), [(60e-9, False), (30e-9, True)])
+def test_a_slice_is_unsafe_if_it_leaves_too_little_towards_the_other_face(
+    tmp_path: Path, leaves: float, unsafe: bool
+) -> None:
+    world = tmp_path / "world.db"
+    fib = open_fib(world, **STILL, prepared="polish")
+    x, y, _ = moved(fib.chamber.solid, "grid")
+    edge = y - 0.15 * UM + leaves  # the other face is half of 300 nm behind the middle
+    slice_ = CleaningCrossSection(
+        x=x, y=edge + 0.1 * UM, width=5 * UM, height=0.2 * UM, scan="bottom_to_top"
+    )
+    run_through(
+        fib.mill(replace(PIT, purpose="polish", patterns=(slice_,), current=3e-11, charge=1e-12))
+    )
+    assert bool(truth(world).unsafe) is unsafe
 
 
 def test_a_lamella_is_carried_to_the_grid_by_its_needle() -> None:

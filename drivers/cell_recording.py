@@ -109,7 +109,8 @@ def read_mpr(path: Path) -> CellRecording:
             "pip install 'liftline[biologic]'"
         ) from None
     try:
-        data = MPRfile(str(path)).data
+        with open(path, "rb") as file:
+            data = MPRfile(file).data
     except Exception as error:  # galvani raises whatever its parser meets
         raise RecordingError(
             f"{path}: galvani cannot read it ({type(error).__name__}: {error}); export it from "
@@ -196,13 +197,13 @@ def read_bdf(path: Path) -> CellRecording:
 
 def _holds_of_bdf(table: dict[str, Floats]) -> Iterator[RecordedHold]:
     largest = float(np.abs(table[CURRENT]).max())
-    signs = np.sign(np.where(np.abs(table[CURRENT]) < AT_REST * largest, 0.0, table[CURRENT]))
+    signs = np.sign(np.where(np.abs(table[CURRENT]) <= AT_REST * largest, 0.0, table[CURRENT]))
     cycles = table.get(CYCLE)
     for rows in _runs(table.get(STEP, signs)):
         time, volts, amperes = (table[name][rows] for name in (TIME, VOLTAGE, CURRENT))
         usual = float(np.median(np.abs(amperes)))
         kind: Kind = "current"
-        if usual < AT_REST * largest:
+        if usual <= AT_REST * largest:
             kind = "rest"
         elif abs(float(amperes[-1])) < TAPERED * usual:
             kind = "current then voltage"

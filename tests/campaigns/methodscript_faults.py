@@ -16,11 +16,11 @@ import argparse
 import random
 from collections import Counter
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from drivers.methodscript.codec import Package, Replies, event_of
 from drivers.methodscript.devices import DEVICES
-from drivers.methodscript.scripts import hold_script
+from drivers.methodscript.scripts import ENDS, hold_script
 from drivers.methodscript.settings import MethodScriptSettings
 from drivers.methodscript.stream import Stream
 from drivers.potentiostat import HoldOrder
@@ -122,18 +122,19 @@ def holds(count: int, seed: int = 0, share: float = SHARE) -> Score:
     score.faults = line.done
     with served(speed=300.0) as bench:
         device = bench.open_through(line.around)
-        for _ in range(count):
+        for n in range(count):
             line.clean, line.on = b"", True
             found: set[tuple[float, float]] = set()
             try:
-                blocks, held = run_hold(device, ORDER)
+                blocks, held = run_hold(device, replace(ORDER, current=(-1) ** n * ORDER.current))
                 found = {
                     pair
                     for block in blocks
                     for pair in zip(block.seconds.tolist(), block.voltage.tolist(), strict=True)
                 }
-                score.ends_right += held.ended_by == "time"
-                score.ends_wrong += held.ended_by != "time"
+                told = (held.seconds, float(ENDS.index(held.ended_by))) in _ends(line.clean)
+                score.ends_right += told
+                score.ends_wrong += not told
             except LiftlineError:
                 score.ends_lost += 1
                 with suppress(LiftlineError):  # as a run does after any error
@@ -154,6 +155,15 @@ def _sent(clean: bytes) -> set[tuple[float, float]]:
         (each.variables[1].value, each.variables[2].value)
         for each in packages
         if len(each.variables) >= 5
+    }
+
+
+def _ends(clean: bytes) -> set[tuple[float, float]]:
+    packages = (each for each in Replies().feed(clean) if isinstance(each, Package))
+    return {
+        (each.variables[1].value, each.variables[5].value)
+        for each in packages
+        if len(each.variables) == 6
     }
 
 

@@ -136,6 +136,7 @@ class MethodScriptPotentiostat(Potentiostat):
 
     def hold(self, order: HoldOrder) -> Generator[Samples, None, Held]:
         """Do one hold; when it is over the cell is at open circuit."""
+        self._open()
         self._check(order)
         return self._hold(self._ranged(order))
 

@@ -103,8 +103,9 @@ class Orders:
 
 def longest_seconds(step: Cycling, move: Hold) -> float:
     """Return after how long the device itself ends a hold with a current."""
-    longest = step.safety.time_factor * expected_seconds(step, move)
-    return max([longest, *(end.time for end in getattr(move, "until", ()) if end.time)])
+    longest: float = step.safety.time_factor * expected_seconds(step, move)
+    ends = [float(end.time) for end in getattr(move, "until", ()) if end.time]
+    return max([longest, *ends])
 
 
 def expected_seconds(step: Cycling, move: Hold) -> float:

@@ -18,9 +18,12 @@ Box = tuple[float, float, float, float]
 HALF_WAY = 0.45
 """Of the way from the gap's darkness to the lamella's brightness from which a line is bridged:
 redeposited metal is a little darker than lithium. Ours, to verify."""
-BRIGHTER = 1.5
-"""Times as bright as before, of what is bridged where the gap was no darker than the lamella: the
-metal in the gap faces the beam, what was seen through it lies in the shadow. Ours, to verify."""
+RISES = 0.27
+"""Of the way from the image's dark to the lamella's top, by which a place grows brighter that is
+bridged where the gap was no darker than the lamella: the metal in the gap faces the beam, what was
+seen through it lies in the shadow. A share of the contrast: that may be poor. Ours, to verify."""
+ABOVE = 1e-6
+"""Above the gap's box within which the lamella's top is seen, m."""
 BESIDE = 0.6e-6
 """Length of the lamella beside the gap that tells how bright it is, m."""
 INSIDE_CUT = (0.7e-6, 1.4e-6)
@@ -64,7 +67,7 @@ def bridged_share(before: BeamPicture, after: BeamPicture, *, gap: Box, inwards:
         if min(len(lines), len(first)) < 4:
             return refused("the gap is not wholly in the image; centre it, or use a larger field")
         # behind the gap it may be as bright as the lamella: then it must have become brighter
-        low, high = levels or (float(np.median(first)), float(np.median(first)) * BRIGHTER)
+        low, high = levels or _risen(before, float(np.median(first)), gap, inwards)
         if HALF_WAY * (high - low) < TELLS * times * _noise(after, now, scale):
             return refused("the gap's lines are lost in the noise; use more dose")
         shares.append(float(np.mean(lines > low + HALF_WAY * (high - low))))
@@ -121,6 +124,19 @@ def _levels(
         return None
     low, high = float(np.quantile(dark, 0.25)), float(np.median(bright))
     return (low, high) if high - low >= SURE * _scatter(bright) else None
+
+
+def _risen(picture: BeamPicture, low: float, gap: Box, inwards: int) -> tuple[float, float]:
+    """Return how bright a gap is (`low`) and becomes where it is bridged."""
+    from scipy.ndimage import gaussian_filter
+
+    smooth = gaussian_filter(np.asarray(picture.pixels, float), 2.0)
+    left, right, top, bottom = gap
+    at_v, at_u = (places(count, picture.pixel_size) for count in smooth.shape)
+    beside = (left - BESIDE, left) if inwards < 0 else (right, right + BESIDE)
+    rows, columns = (at_v > top - ABOVE) & (at_v < bottom), (at_u > beside[0]) & (at_u < beside[1])
+    span = float(np.quantile(smooth[rows][:, columns], 0.8) - np.quantile(smooth, 0.01))
+    return low, low + RISES * max(span, 0.0)
 
 
 def _noise(picture: BeamPicture, box: Box, scale: float) -> float:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from acquire.fib.aligning import mill
+from acquire.fib.aligning import locate, mill, remember
 from acquire.fib.bridge import bridged_share, crossed_share
 from acquire.fib.charge import charge_for, charge_of_weld
 from acquire.fib.cutting import OPEN, SHADED, in_electrons, joint_view
@@ -24,6 +24,8 @@ INNER = 0.25e-6
 """Half the width of a cut's middle, where nothing may be left, m."""
 DOUBLED = 6
 """How often the frames of an image are doubled until a narrow bridge is told from the noise."""
+JUMP = 0.35e-6
+"""Most that the lamella drifts along itself between two parts of a pattern, m; ours."""
 REACH = 1.2e-6
 """How far on each side of a joint its two bodies are looked for, m."""
 
@@ -104,6 +106,18 @@ class OpenJoint:
     electron: BeamPicture
     sides: tuple[float, float] | None = None
     """u of the gap's sides in the electron image, where it shows them elsewhere than the ion's."""
+
+
+def locate_welded(session: Session, picture: BeamPicture) -> None:
+    """Locate a lamella that is held at both ends: where it seems to jump along, it has not moved.
+
+    The pits of a weld that was tried again are taken for a move by the correlation.
+    """
+    at, before = session.places, session.places.u
+    locate(session, picture)
+    if abs(at.u - before) > JUMP:
+        at.u = session.decide("lamella still at", before)
+        remember(session, picture)
 
 
 def bridged_area(session: Session, joint: Joint, before: OpenJoint, least: float) -> Measured:

@@ -145,6 +145,7 @@ class MethodScriptPotentiostat(Potentiostat):
         self._open()
         session = self._session
         stream = self._streams(self._ranged(order), after)
+        stream.compared = True
         for event in session.backlog:
             if isinstance(event, Package):
                 stream.take(event)

@@ -2,7 +2,8 @@
 
 The protocol has no checksum: a digit that became another one still is a good line. So the script
 sends each line twice, and what does not come twice alike is no sample. It must also bear the hold's
-mark, and its time must go on.
+mark, and its time must go on. That the script itself came whole is told by its figures, which it
+sends before anything else.
 """
 
 from __future__ import annotations
@@ -15,12 +16,16 @@ import numpy as np
 
 from drivers.errors import ReadbackError
 from drivers.methodscript.codec import Package, Variable
-from drivers.methodscript.scripts import ENDS, interval_of, mark_of
+from drivers.methodscript.scripts import ENDS, FIGURES_SENT, figures_of, interval_of, mark_of
 from drivers.methodscript.settings import MethodScriptSettings
 from drivers.potentiostat import Held, HoldOrder, Samples
 
 _SAMPLE = (("ja",), ("eb",), ("ab", "da"), ("ba", "db"), ("ja",))
 _END = (*_SAMPLE, ("aa",))
+_GARBLED = (
+    "methodscript: the device does not tell the figures of the hold as they were sent: the script "
+    "was garbled on its way; the cell is off. Check the cable"
+)
 
 
 @dataclass(frozen=True)
@@ -45,12 +50,15 @@ class Stream:
     """Full scale, A, by index; empty where it is not compared."""
     after: float = -math.inf
     """s: what is not later was kept by an earlier process."""
+    compared: bool = False
+    """The device has the hold's figures as they were sent; taken for granted of one taken up."""
     last: Sample | None = None
     """The newest, given out or not."""
     held: Held | None = None
     """How it ended, once the device has said so."""
     dropped: int = 0
     """Lines that were no sample of this hold, or did not come twice."""
+    _differed: int = 0
     _once: Package | None = None
     _kept: list[Sample] = field(default_factory=list)
     _given: Sample | None = None
@@ -60,6 +68,7 @@ class Stream:
     def __post_init__(self) -> None:
         """Reckon what does not change."""
         self._mark = mark_of(self.order)
+        self._figures = tuple(figures_of(self.order, self.settings).values())
         beat = min(self.order.every, self.settings.heartbeat)
         self.beat = max(beat, interval_of(self.order, self.settings))
 
@@ -70,6 +79,8 @@ class Stream:
 
     def take(self, package: Package) -> None:
         """Take a line of data."""
+        if self._is_comparison(package):
+            return
         once, self._once = self._once, None
         if not self._is_ours(package):
             self.dropped += 1 + (once is not None)
@@ -103,8 +114,31 @@ class Stream:
             )
         )
 
+    def _is_comparison(self, package: Package) -> bool:
+        """True for the figures that the script tells; as they were sent, or not.
+
+        Raises:
+            ReadbackError: they are others.
+        """
+        mark, *figures = package.variables
+        if len(figures) < 2 or any(figure.kind != "jb" for figure in figures):
+            return False
+        told = [figure.value for figure in figures]
+        same = len(told) == len(self._figures) and mark.value == self._mark
+        self.compared = self.compared or (same and all(map(_alike, told, self._figures)))
+        self._differed += not self.compared
+        if self._differed >= FIGURES_SENT:
+            raise ReadbackError(_GARBLED)
+        return True
+
     def _twice(self, variables: tuple[Variable, ...]) -> None:
-        """Take what came twice alike."""
+        """Take what came twice alike.
+
+        Raises:
+            ReadbackError: the script came garbled, or the device went to another range.
+        """
+        if not self.compared:
+            raise ReadbackError(_GARBLED)
         self._check_range(variables[3])
         seconds, volts, amperes, charge = (variable.value for variable in variables[1:5])
         status = variables[2].status | variables[3].status
@@ -166,3 +200,7 @@ class Stream:
             sample.current,
             on_device=True,
         )
+
+
+def _alike(told: float, sent: float) -> bool:
+    return math.isclose(told, sent, rel_tol=1e-6)

@@ -18,6 +18,7 @@ from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
+from drivers.errors import ReadbackError
 from drivers.methodscript.codec import Package, Replies, event_of
 from drivers.methodscript.devices import DEVICES
 from drivers.methodscript.scripts import ENDS, hold_script
@@ -106,7 +107,8 @@ def _samples(data: bytes) -> tuple[set[str], set[str]]:
     stream, found = Stream(ORDER, SETTINGS, {}), set()
     for event in Replies().feed(data):
         if isinstance(event, Package):
-            stream.take(event)
+            with suppress(ReadbackError):
+                stream.take(event)
             found |= {repr(stream.last)} if stream.last is not None else set()
     return found, {f"{stream.held.ended_by} {stream.held.seconds}"} if stream.held else set()
 
@@ -154,7 +156,7 @@ def _sent(clean: bytes) -> set[tuple[float, float]]:
     return {
         (each.variables[1].value, each.variables[2].value)
         for each in packages
-        if len(each.variables) >= 5
+        if len(each.variables) in (5, 6) and each.variables[1].kind == "eb"
     }
 
 
@@ -163,7 +165,7 @@ def _ends(clean: bytes) -> set[tuple[float, float]]:
     return {
         (each.variables[1].value, each.variables[5].value)
         for each in packages
-        if len(each.variables) == 6
+        if len(each.variables) == 6 and each.variables[5].kind == "aa"
     }
 
 

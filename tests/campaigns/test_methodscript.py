@@ -11,12 +11,12 @@ from tests.drivers.methodscript.bad_line import ALL, another_digit
 def test_nothing_that_a_bad_line_makes_is_a_sample() -> None:
     score = spoiled_lines(300, ALL)
     assert score.wrong == score.ends_wrong == 0
-    assert score.right > 1000
+    assert score.right > 500
 
 
 def test_a_digit_that_the_line_changes_is_seen_by_sending_twice() -> None:
     score = spoiled_lines(300, {"another digit": another_digit})
-    assert score.wrong_if_once > 250, "one line alone shows nothing"
+    assert score.wrong_if_once > 150, "one line alone shows nothing"
     assert score.wrong == score.ends_wrong == 0
 
 

@@ -8,8 +8,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from drivers.errors import InstrumentFaultError, LimitError, LinkError, NotRunningError
+from drivers.errors import (
+    InstrumentFaultError,
+    LimitError,
+    LinkError,
+    NotRunningError,
+    ReadbackError,
+)
+from drivers.methodscript.codec import Package, Variable
+from drivers.methodscript.scripts import mark_of
 from drivers.methodscript.stream import Stream
+from drivers.methodscript.wire import Wire
 from drivers.potentiostat import HoldOrder
 from protocols.errors import InputError
 from simulators.methodscript.trouble import DeviceFaults
@@ -104,7 +113,7 @@ def test_a_cell_that_stays_on_is_said_so() -> None:
         hold = device.hold(order(end_voltage=5.1))
         next(hold)
         bench.channel.stuck_on = True
-        with pytest.raises(LinkError.__mro__[1], match="disconnect it by hand"):
+        with pytest.raises(ReadbackError, match="disconnect it by hand"):
             hold.close()
         bench.channel.stuck_on = False
         device.close()
@@ -268,12 +277,35 @@ def test_half_a_script_of_a_process_that_ended_does_no_harm(bench: Bench) -> Non
     assert held.ended_by == "time"
 
 
-def test_a_range_that_the_device_left_is_seen(bench: Bench) -> None:
-    from drivers.errors import ReadbackError
-    from drivers.methodscript.codec import Package, Variable
-    from drivers.methodscript.scripts import mark_of
+class Garbles:
+    """Changes what is sent to the device."""
 
-    stream = Stream(order(), bench.settings(), {15: 1e-5, 18: 1e-4})
+    def __init__(self, wire: Wire, what: bytes, to: bytes) -> None:
+        self._wire, self._what, self._to = wire, what, to
+
+    def send(self, data: bytes) -> None:
+        self._wire.send(data.replace(self._what, self._to))
+
+    def receive(self, timeout: float) -> bytes:
+        return self._wire.receive(timeout)
+
+    def close(self) -> None:
+        self._wire.close()
+
+
+@pytest.mark.parametrize(
+    ("what", "to"), [(b"drive 7350n", b"drive 9350n"), (b"upper 5200m", b"upper 6000m")]
+)
+def test_a_script_that_came_garbled_is_ended(bench: Bench, what: bytes, to: bytes) -> None:
+    device = bench.open_through(lambda wire: Garbles(wire, what, to))
+    with closing(device):
+        with pytest.raises(ReadbackError, match="garbled on its way"):
+            run_hold(device, order(end_voltage=5.1))
+        assert not bench.channel.cell_on
+
+
+def test_a_range_that_the_device_left_is_seen(bench: Bench) -> None:
+    stream = Stream(order(), bench.settings(), {15: 1e-5, 18: 1e-4}, compared=True)
     package = Package(
         (
             Variable("ja", mark_of(order())),

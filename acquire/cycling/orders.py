@@ -13,6 +13,7 @@ from protocols.cycling import (
     ConstantVoltage,
     CurrentThenVoltage,
     Cycling,
+    End,
     Hold,
     Pulse,
     Rest,
@@ -104,7 +105,8 @@ class Orders:
 def longest_seconds(step: Cycling, move: Hold) -> float:
     """Return after how long the device itself ends a hold with a current."""
     longest = step.safety.time_factor * expected_seconds(step, move)
-    return max([longest, *(end.time for end in getattr(move, "until", ()) if end.time)])
+    until: tuple[End, ...] = getattr(move, "until", ())
+    return max([longest, *(end.time for end in until if end.time is not None)])
 
 
 def expected_seconds(step: Cycling, move: Hold) -> float:

@@ -104,15 +104,9 @@ class Orders:
 
 def longest_seconds(step: Cycling, move: Hold) -> float:
     """Return after how long the device itself ends a hold with a current."""
-<<<<<<< HEAD
-    longest: float = step.safety.time_factor * expected_seconds(step, move)
-    ends = [float(end.time) for end in getattr(move, "until", ()) if end.time]
-    return max([longest, *ends])
-=======
     longest = step.safety.time_factor * expected_seconds(step, move)
     until: tuple[End, ...] = getattr(move, "until", ())
     return max([longest, *(end.time for end in until if end.time is not None)])
->>>>>>> h6c
 
 
 def expected_seconds(step: Cycling, move: Hold) -> float:

@@ -8,7 +8,7 @@ and looks.
 from __future__ import annotations
 
 import math
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -21,12 +21,12 @@ from drivers.errors import (
     NotRunningError,
 )
 from drivers.lab import DriverSpec, Identity, OpenRequest
-from drivers.methodscript.codec import Ended, Failed, Package
+from drivers.methodscript.codec import Ended, Event, Failed, Package
 from drivers.methodscript.codes import meaning
 from drivers.methodscript.scripts import hold_script
 from drivers.methodscript.session import Look, Session, expect
 from drivers.methodscript.settings import MethodScriptSettings
-from drivers.methodscript.stream import Stream
+from drivers.methodscript.stream import Stream, volts_and_amperes
 from drivers.methodscript.wire import Port
 from drivers.potentiostat import (
     OVERLOAD,
@@ -100,17 +100,18 @@ class MethodScriptPotentiostat(Potentiostat):
         self._open()
         if not self._session.running:
             return self._at_rest()
-        last = self._stream.last if self._stream is not None else None
-        if last is None:
-            driven = self._stream is None or self._stream.order.mode != "rest"
-            return PotentiostatStatus(driven, True, math.nan, math.nan)
-        assert self._stream is not None
+        if self._stream is None:
+            return self._overheard()
+        order, last = self._stream.order, self._stream.last
+        volts, amperes, status = (
+            (math.nan, math.nan, 0) if last is None else (last.voltage, last.current, last.status)
+        )
         return PotentiostatStatus(
-            cell_on=self._stream.order.mode != "rest",
+            cell_on=order.mode != "rest",
             running=True,
-            voltage=last.voltage,
-            current=last.current,
-            overload=bool(last.status & OVERLOAD),
+            voltage=volts,
+            current=amperes,
+            overload=bool(status & OVERLOAD),
             age=wall_seconds() - self._heard,
         )
 
@@ -177,6 +178,15 @@ class MethodScriptPotentiostat(Potentiostat):
         return PotentiostatStatus(
             look.cell_on, False, look.voltage, current, age=wall_seconds() - when
         )
+
+    def _overheard(self) -> PotentiostatStatus:
+        """Return what a script tells that nobody has taken up yet; what is heard is kept for it."""
+        session = self._session
+        until = wall_seconds() + self._settings.reply_time
+        while (heard := _newest(session.backlog)) is None and wall_seconds() < until:
+            session.backlog += session.events(LOOK_EVERY)
+        volts, amperes = (math.nan, math.nan) if heard is None else heard
+        return PotentiostatStatus(amperes != 0.0, True, volts, amperes)
 
     def _check(self, order: HoldOrder) -> None:
         """Refuse what the device cannot do, before the cell is connected."""
@@ -310,6 +320,14 @@ class MethodScriptPotentiostat(Potentiostat):
             self._note(self._session.cell_off())
         assert stream.held is not None
         return stream.held
+
+
+def _newest(events: Sequence[Event]) -> tuple[float, float] | None:
+    """Return volts and amperes of the newest sample in `events`."""
+    for event in reversed(events):
+        if isinstance(event, Package) and (pair := volts_and_amperes(event)) is not None:
+            return pair
+    return None
 
 
 def _open(request: OpenRequest) -> MethodScriptPotentiostat:

@@ -104,15 +104,7 @@ class Stream:
     # -- parts ------------------------------------------------------------------------------
 
     def _is_ours(self, package: Package) -> bool:
-        variables = package.variables
-        wanted = {len(_SAMPLE): _SAMPLE, len(_END): _END}.get(len(variables), ())
-        return (
-            bool(wanted)
-            and variables[0].value == self._mark
-            and all(
-                variable.kind in kinds for variable, kinds in zip(variables, wanted, strict=True)
-            )
-        )
+        return _is_sample(package) and package.variables[0].value == self._mark
 
     def _is_comparison(self, package: Package) -> bool:
         """True for the figures that the script tells; as they were sent, or not.
@@ -200,6 +192,21 @@ class Stream:
             sample.current,
             on_device=True,
         )
+
+
+def volts_and_amperes(package: Package) -> tuple[float, float] | None:
+    """Return what a line of data of any hold tells; None where it is of none."""
+    if not _is_sample(package):
+        return None
+    return package.variables[2].value, package.variables[3].value
+
+
+def _is_sample(package: Package) -> bool:
+    variables = package.variables
+    wanted = {len(_SAMPLE): _SAMPLE, len(_END): _END}.get(len(variables), ())
+    return bool(wanted) and all(
+        variable.kind in kinds for variable, kinds in zip(variables, wanted, strict=True)
+    )
 
 
 def _alike(told: float, sent: float) -> bool:

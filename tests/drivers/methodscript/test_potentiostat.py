@@ -277,6 +277,24 @@ def test_half_a_script_of_a_process_that_ended_does_no_harm(bench: Bench) -> Non
     assert held.ended_by == "time"
 
 
+def test_a_device_that_trickles_is_heard_to_the_end() -> None:
+    faults = DeviceFaults(trickle=1e-4)
+    with served(speed=20.0, faults=faults) as bench, closing(bench.open()) as device:
+        _, held = run_hold(device, order("rest", end_seconds=5.0))
+    assert held.ended_by == "time"
+
+
+def test_garbage_between_the_lines_spoils_no_sample() -> None:
+    faults = DeviceFaults(garbage=0.05)
+    with served(speed=200.0, faults=faults) as bench, closing(bench.open()) as device:
+        blocks, held = run_hold(device, order("rest", end_seconds=60.0, every=1.0))
+        volts = np.concatenate([block.voltage for block in blocks])
+        assert held.ended_by == "time"
+        assert len(volts) > 40
+        assert volts == pytest.approx(volts[0], abs=2e-3)
+        bench.device.faults.garbage = 0.0
+
+
 class Garbles:
     """Changes what is sent to the device."""
 

@@ -294,7 +294,7 @@ class MethodScriptPotentiostat(Potentiostat):
             if isinstance(event, Package):
                 stream.take(event)
             elif isinstance(event, Failed):
-                session.after_an_error()
+                session.running = False
                 raise InstrumentFaultError(
                     f"methodscript {session.serial}: the device ended the hold: "
                     f"{meaning(event.code)}. The cell is off"

@@ -53,7 +53,10 @@ terminal = pytest.mark.skipif(sys.platform == "win32", reason="pseudo-terminals 
 
 @pytest.mark.parametrize("kind", ["tcp", pytest.param("terminal", marks=terminal)])
 def test_every_kind_of_hold_is_done_and_counted(kind: str) -> None:
-    with served(terminal=kind == "terminal") as bench, closing(bench.open()) as device:
+    with (
+        served(terminal=kind == "terminal", speed=1500.0) as bench,
+        closing(bench.open()) as device,
+    ):
         holds = [
             order("rest", end_seconds=20.0),
             order(end_voltage=4.7),
@@ -107,6 +110,7 @@ def test_the_cell_is_off_after_an_error_that_left_it_on(code: int) -> None:
         assert not device.status().cell_on
 
 
+@pytest.mark.slow
 def test_a_cell_that_stays_on_is_said_so() -> None:
     with served() as bench:
         device = bench.open()
@@ -164,6 +168,7 @@ def test_another_hold_is_not_taken_up_but_ended(bench: Bench) -> None:
         assert not bench.channel.cell_on
 
 
+@pytest.mark.slow
 def test_what_overflowed_while_nobody_listened_is_a_gap() -> None:
     with served(buffer=4000, speed=100.0) as bench:
         asked = order(end_seconds=150.0)
@@ -265,13 +270,14 @@ def test_a_port_that_another_program_holds_is_refused() -> None:
 
 def test_a_script_that_somebody_else_left_is_ended_when_it_is_not_ours(bench: Bench) -> None:
     bench.device.hear(b"e\nvar v\nset_pgstat_mode 3\nmeas_loop_ocp v 1 100000\nendloop\n\n")
-    with closing(bench.open(reply_time=1.0)) as device:
+    with closing(bench.open(reply_time=0.5)) as device:
         assert not device.status().running
 
 
+@pytest.mark.slow
 def test_half_a_script_of_a_process_that_ended_does_no_harm(bench: Bench) -> None:
     bench.device.hear(b"e\nvar v\nset_pgstat_mode 6\ncell_on\nmeas_loop_cp v ")
-    with closing(bench.open(reply_time=1.0)) as device:
+    with closing(bench.open(reply_time=0.5)) as device:
         assert not bench.channel.cell_on
         _, held = run_hold(device, order("rest", end_seconds=5.0))
     assert held.ended_by == "time"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from acquire.views import export
 from drivers.errors import InputError
 from tests.acquire.cycling.cells import gone_on, lived
 
+BDF = shutil.which("bdf")
 NAMES = (
     "Test Time / s,Voltage / V,Current / A,Unix Time / s,Cycle Count / 1,Step Count / 1,"
     "Step Index / 1"
@@ -106,6 +108,17 @@ def test_parquet_holds_the_same(cell_run: Path, tmp_path: Path) -> None:
     read = parquet.read_table(path)
     assert ",".join(read.column_names) == NAMES
     np.testing.assert_allclose(read["Voltage / V"], table(cell_run)["Voltage / V"], atol=1e-6)
+
+
+@pytest.mark.skipif(BDF is None, reason="bdf (pip install batterydf) is not on the path")
+def test_bdf_itself_has_nothing_to_say_against_it(cell_run: Path) -> None:
+    path = cell_run / "data" / "00-cycling.bdf.csv"
+    done = subprocess.run(
+        [str(BDF), "validate", str(path)], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert "BDF validation passed" in done.stdout
+    assert "\N{WARNING SIGN}" not in done.stdout + done.stderr
+    assert "arning" not in done.stdout + done.stderr
 
 
 def test_a_run_without_a_cell_has_no_bdf(a_run_folder: Path) -> None:

@@ -179,6 +179,19 @@ def test_a_run_that_was_cut_off_has_a_page_and_a_table_and_then_marks_the_cycle(
     assert path.exists()
 
 
+@pytest.mark.parametrize("way", ["dies_at", "stops_at"])
+def test_a_hold_that_was_stopped_goes_on_to_its_end(
+    cell_run: Path, tmp_path: Path, way: str
+) -> None:
+    run = lived(tmp_path / "runs", block=200.0, **{way: 70})
+    gone_on(run)
+    (whole,), (result,) = view(cell_run)["results"], view(run)["results"]
+    # the operator is heard a little later: perhaps between two holds
+    assert len(result["interrupted"]) <= 1
+    for name in ("charged_coulomb", "capacity_coulomb"):
+        assert result[name] == pytest.approx(whole[name], rel=5e-3)
+
+
 def test_rates_are_named_as_protocols_write_them() -> None:
     assert [told_rate(each) for each in (0.1, 1 / 3, 0.5, 1.0, 5.0, 0.0)] == [
         "C/10",

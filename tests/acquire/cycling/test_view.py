@@ -82,13 +82,21 @@ def test_a_charge_is_positive_and_is_what_the_result_says(cell_run: Path) -> Non
     assert abs(columns["Current / A"][columns["Step Count / 1"] == 23]).max() < 1e-8
 
 
+def test_beside_the_table_stands_that_a_simulator_made_it(cell_run: Path) -> None:
+    told_there = json.loads((cell_run / "data" / "00-cycling.bdf.json").read_text(encoding="utf-8"))
+    assert told_there["origin"] == "SIMULATED"
+    assert told_there["title"] == "a short life"
+    assert told_there["nominal"]["capacity"] == pytest.approx(5.292e-3)
+
+
 def test_export_writes_the_table_anew(cell_run: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
     shutil.copytree(cell_run, run)
     before = (run / "data" / "00-cycling.bdf.csv").read_bytes()
     shutil.rmtree(run / "data")
     done = CliRunner().invoke(main, ["export", str(run), "--to", "bdf"])
-    assert done.output.strip() == str(run / "data" / "00-cycling.bdf.csv")
+    names = [f"00-cycling.bdf.{ending}" for ending in ("csv", "json")]
+    assert done.output.splitlines() == [str(run / "data" / name) for name in names]
     assert (run / "data" / "00-cycling.bdf.csv").read_bytes() == before
 
 
@@ -103,7 +111,7 @@ def test_parquet_without_pyarrow_says_how_to_get_it(
 def test_parquet_holds_the_same(cell_run: Path, tmp_path: Path) -> None:
     parquet = pytest.importorskip("pyarrow.parquet")
     shutil.copytree(cell_run, tmp_path / "run")
-    (path,) = export(tmp_path / "run", "bdf-parquet")
+    path, _ = export(tmp_path / "run", "bdf-parquet")
     assert path.name == "00-cycling.bdf.parquet"
     read = parquet.read_table(path)
     assert ",".join(read.column_names) == NAMES
@@ -162,7 +170,7 @@ def test_a_run_that_was_cut_off_has_a_page_and_a_table_and_then_marks_the_cycle(
     page = write_report(run).read_text(encoding="utf-8")
     assert "Voltage profiles" in page
     assert "cycling, not ended" in page
-    (path,) = export(run, "bdf")
+    path, _ = export(run, "bdf")
     before = table(run)
     gone_on(run)
     result = view(run)["results"][0]

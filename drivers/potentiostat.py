@@ -260,6 +260,7 @@ class Potentiostat(Protocol):
             a gap.
 
         Raises:
-            NotRunningError: it does it no more and cannot tell how it ended; the cell is off.
+            NotRunningError: it does it no more and cannot tell how it ended, or it was stopped
+                before its end; the cell is off.
         """
         ...

@@ -26,7 +26,7 @@ from drivers.methodscript.codes import meaning
 from drivers.methodscript.scripts import hold_script
 from drivers.methodscript.session import Look, Session, expect
 from drivers.methodscript.settings import MethodScriptSettings
-from drivers.methodscript.stream import Stream
+from drivers.methodscript.stream import Overheard, Stream
 from drivers.methodscript.wire import Port
 from drivers.potentiostat import (
     OVERLOAD,
@@ -98,13 +98,14 @@ class MethodScriptPotentiostat(Potentiostat):
         While a hold runs they are those of its newest sample.
         """
         self._open()
+        if self._session.running and self._stream is None:
+            return self._overheard()
         if not self._session.running:
             return self._at_rest()
-        last = self._stream.last if self._stream is not None else None
-        if last is None:
-            driven = self._stream is None or self._stream.order.mode != "rest"
-            return PotentiostatStatus(driven, True, math.nan, math.nan)
         assert self._stream is not None
+        last = self._stream.last
+        if last is None:
+            return PotentiostatStatus(self._stream.order.mode != "rest", True, math.nan, math.nan)
         return PotentiostatStatus(
             cell_on=self._stream.order.mode != "rest",
             running=True,
@@ -161,6 +162,26 @@ class MethodScriptPotentiostat(Potentiostat):
     def _open(self) -> None:
         self._session.open()
         expect(self._session, self._settings.serial)
+
+    def _overheard(self) -> PotentiostatStatus:
+        """Return the newest sample of a hold that nobody follows yet; all that is heard is kept."""
+        session, settings = self._session, self._settings
+        until = wall_seconds() + settings.reply_time + 3 * settings.heartbeat / self._speed
+        heard = Overheard()
+        for event in session.backlog:
+            heard.hear(event)
+        while heard.newest is None and not heard.over and wall_seconds() < until:
+            for event in session.events(LOOK_EVERY):
+                session.backlog.append(event)
+                heard.hear(event)
+        if heard.over:
+            session.stop()
+            return self._at_rest()
+        if heard.newest is None:
+            return PotentiostatStatus(True, True, math.nan, math.nan)
+        volts, amperes = heard.newest
+        overload = bool((volts.status | amperes.status) & OVERLOAD)
+        return PotentiostatStatus(True, True, volts.value, amperes.value, overload)
 
     def _note(self, look: Look) -> Look:
         self._looked = (wall_seconds(), look)
@@ -255,6 +276,8 @@ class MethodScriptPotentiostat(Potentiostat):
         try:
             while not over:
                 over = self._listen(stream)
+                if stream.last is None and not over:
+                    continue  # nothing is known of the cell yet: there is nothing to look at
                 if over or stream.waiting >= MANY or wall_seconds() - given >= BLOCK:
                     given = wall_seconds()
                     yield stream.block()

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from drivers.errors import ReadbackError
-from drivers.methodscript.codec import Package, Variable
+from drivers.methodscript.codec import Ended, Event, Failed, Package, Variable
 from drivers.methodscript.scripts import ENDS, interval_of, mark_of
 from drivers.methodscript.settings import MethodScriptSettings
 from drivers.potentiostat import Held, HoldOrder, Samples
@@ -33,6 +33,27 @@ class Sample:
     charge: float
     """C, as the device has counted it since the hold began."""
     status: int
+
+
+@dataclass
+class Overheard:
+    """What a device says of a hold that nobody follows: for a look at it before it is taken up."""
+
+    newest: tuple[Variable, Variable] | None = None
+    """Voltage and current of the last sample that came twice alike."""
+    over: bool = False
+    """The hold, or its script, is over."""
+    _once: str = ""
+
+    def hear(self, event: Event) -> None:
+        """Take what came."""
+        self.over = self.over or isinstance(event, Ended | Failed)
+        if not isinstance(event, Package):
+            return
+        once, self._once = self._once, repr(event)
+        if once == self._once and len(event.variables) in (len(_SAMPLE), len(_END)):
+            self.newest = event.variables[2], event.variables[3]
+            self.over = self.over or len(event.variables) == len(_END)
 
 
 @dataclass

@@ -178,7 +178,7 @@ class Actions:
 
     def _recover(self, call: Call, entry: int, see: See | None, tried: Sequence[Attempt]) -> Any:
         advances = [self._attempts.close_interrupted(call, attempt) for attempt in tried]
-        known = call.action.meter is None or None not in advances
+        known = call.action.meter is None or None not in (*advances, call.meter())
         spent = sum(advance for advance in advances if advance is not None)
         kept = [self._unpack(call.action.block, block) for block in self._journal.blocks(entry)]
         self._note_interruption(call, entry, tried[-1], spent if known else None, len(kept))
@@ -190,6 +190,8 @@ class Actions:
                 return self._finish(call, entry, *adopted)
             assert call.action.adoption is not None
             n, policy = n + 1, call.action.adoption.otherwise(call.arguments)
+            if not known:
+                spent, known = self._settle_shown(call, entry, kept)
         if policy == "ask" or (call.action.irreversible and not known):
             policy = self._ask_how(call, entry, tried[-1])
         if policy == "repeat":
@@ -215,13 +217,27 @@ class Actions:
         assert adoption is not None
         method = getattr(call.driver, adoption.method)
         after = adoption.after(kept)
+        if call.meter() is None and adoption.bounded(call.arguments):
+            # the device counts a hold from its beginning, also what was heard of it before
+            self._attempts.settle_shown(call, self._journal.attempts(entry), 0.0)
         try:
-            return self._attempts.attempt(
+            part, ended_by = self._attempts.attempt(
                 call, entry, n, call.arguments, see, len(kept), lambda *given: method(*given, after)
             )
+            return adoption.whole(call.arguments, kept, part), ended_by
         except NotRunningError as error:
             self._say(f"{call.name}: {error}")
             return None
+
+    def _settle_shown(self, call: Call, entry: int, kept: Sequence[Any]) -> tuple[float, bool]:
+        """Return what blocks show to be spent without a meter, and whether the rest may follow."""
+        adoption = call.action.adoption
+        assert adoption is not None
+        spent = adoption.shown(kept)
+        if adoption.bounded(call.arguments):
+            self._attempts.settle_shown(call, self._journal.attempts(entry), spent)
+            return spent, True
+        return spent, False
 
     def _note_interruption(
         self, call: Call, entry: int, last: Attempt, spent: float | None, kept: int

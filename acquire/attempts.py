@@ -141,7 +141,7 @@ class Attempts:
         except BaseException as error:
             self._abandon(trial, error)
             raise
-        self._settle(trial)
+        self._settle(trial, result)
         return result, ended_by
 
     def _reconcile(self, trial: Trial) -> None:
@@ -189,7 +189,10 @@ class Attempts:
             raise TypeError(
                 f"{call.name} cannot be ended by a flag: its interface has no remainder"
             )
-        advance = trial.advance() or 0.0
+        advance = trial.advance()
+        if advance is None:
+            shown = call.action.adoption
+            advance = 0.0 if shown is None else shown.shown(seen)
         return call.action.remainder.result(trial.arguments, seen, None, advance), "flag"
 
     def _keep(self, trial: Trial, number: int, block: Any) -> None:
@@ -228,12 +231,14 @@ class Attempts:
         if self._pause and may_pause:
             raise Paused("paused by the operator")
 
-    def _settle(self, trial: Trial) -> None:
+    def _settle(self, trial: Trial, result: Any = None) -> None:
         """Replace the reservation by what was read back; it stands where nothing can be read."""
-        spent_of = trial.call.action.spent
-        if spent_of is None:
+        action = trial.call.action
+        if action.spent is None:
             return
         advance = trial.advance()
+        if advance is None and action.adoption is not None and result is not None:
+            advance = action.adoption.counted(result)
         if advance is None:
             return
         self.settle(trial.call, trial.entry, trial.n, trial.arguments, advance)
@@ -246,6 +251,12 @@ class Attempts:
         spent = self._marked(call, call.action.spent(advance, *arguments))
         self._budgets.settle((entry, n), spent)
         self._journal.settle(entry, n, advance, [spend_row(spend) for spend in spent])
+
+    def settle_shown(self, call: Call, tried: Sequence[Attempt], shown: float) -> None:
+        """Write what the blocks of attempts that were cut off show; the last one bears it all."""
+        for attempt in tried:
+            advance = shown if attempt is tried[-1] else 0.0
+            self.settle(call, attempt.entry, attempt.n, arguments_of(call, attempt), advance)
 
     def _marked(self, call: Call, spends: Sequence[Spend]) -> Sequence[Spend]:
         """Return what an action spends, marked where the step gives its place up."""

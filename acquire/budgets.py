@@ -167,8 +167,12 @@ class Budgets:
         self._numbers[key] = numbers
 
     def settle(self, key: tuple[int, int], spent: Sequence[Spend]) -> None:
-        """Replace a reservation by what was read back."""
-        for (reserved, number), actual in zip(self._numbers.pop(key), spent, strict=True):
+        """Replace a reservation, or what was reckoned before, by what was read back."""
+        before = self._numbers[key]
+        self._numbers[key] = [
+            (actual, number) for (_, number), actual in zip(before, spent, strict=True)
+        ]
+        for (reserved, number), actual in zip(before, spent, strict=True):
             if number is None:
                 self._totals[reserved.kind] += actual.amount - reserved.amount
             else:

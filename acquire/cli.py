@@ -329,12 +329,15 @@ def answer(run_name: str, words: tuple[str, ...], out: Path) -> int:
     show_default=True,
     help="Folder in which each night has its own, by the plan's name.",
 )
+@click.option("--look", "only_look", is_flag=True, help="Tell how the night is; touch nothing.")
 @JSON
 @_command
-def night(plan: Path, out: Path, as_json: bool) -> int:
+def night(plan: Path, out: Path, only_look: bool, as_json: bool) -> int:
     """Cycle the cells of PLAN side by side, unattended; the same command goes on after a reboot."""
-    from acquire.night.begin import go
+    from acquire.night.begin import go, look
 
+    if only_look:
+        return look(plan, out, as_json=as_json)
     return go(plan, out, say=(lambda text: None) if as_json else click.echo, as_json=as_json)
 
 

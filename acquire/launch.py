@@ -39,7 +39,7 @@ from acquire.views import Views
 from acquire.xps.xps_rules import RULES as XPS_RULES
 from drivers.action import action_of
 from drivers.clock import Clock, RealClock
-from drivers.errors import InputError, LiftlineError, RunFolderError
+from drivers.errors import InputError, LiftlineError, LinkError, RunFolderError
 from drivers.lab import (
     Driver,
     Identity,
@@ -55,6 +55,9 @@ from protocols.written import read_written
 
 STOPPED, WAITING = 1, 4
 """Exit codes of a run that was stopped early, and of one that waits for an answer."""
+
+NOT_REACHED = "not reached: "
+"""How the reason begins when a run ends because an instrument does not answer at all."""
 
 
 @dataclass(frozen=True)
@@ -207,7 +210,10 @@ def _conduct(
             return go_on(seed)
 
     def go_on(seed: int) -> _Ended:
-        opened = open_lab(lab, clock=clock, seed=seed, folder=folder, keep=keep)
+        try:
+            opened = open_lab(lab, clock=clock, seed=seed, folder=folder, keep=keep)
+        except LinkError as error:
+            raise LinkError(f"{NOT_REACHED}{error}") from None
         ended = _ended_by(lambda: _Session(folder, journal, opened, desk, time, seed).go(protocol))
         problems = opened.close()
         for problem in problems:

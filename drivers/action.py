@@ -55,6 +55,15 @@ class Adoption:
     """(kept blocks) -> how far into the action they reach, s."""
     otherwise: Callable[[tuple[Any, ...]], str]
     """(arguments) -> repeat, remaining, keep or ask: what is done where it runs no more."""
+    shown: Callable[[Sequence[Any]], float]
+    """(kept blocks) -> what they show to be spent, where the device has no meter."""
+    counted: Callable[[Any], float]
+    """(result) -> what the device counted itself, where it has no meter."""
+    bounded: Callable[[tuple[Any, ...]], bool]
+    """(arguments) -> whether the rest may be done by what the blocks show: what ends it does not
+    hang on how much was spent unseen."""
+    whole: Callable[[tuple[Any, ...], Sequence[Any], Any], Any]
+    """(arguments, blocks kept before, result of what was taken up) -> the whole result."""
 
 
 @dataclass(frozen=True)

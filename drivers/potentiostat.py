@@ -167,20 +167,65 @@ def _rest(arguments: tuple[Any, ...], charge: float) -> tuple[Any, ...] | None:
     return (replace(order, end_charge=left),) if left > 1e-6 * order.end_charge else None
 
 
+def _runs(kept: Sequence[Samples]) -> list[list[Samples]]:
+    """Return blocks by what the device did without a break: each begins its seconds anew."""
+    runs: list[list[Samples]] = []
+    for block in kept:
+        if not len(block.seconds):
+            continue
+        if not runs or block.seconds[0] < runs[-1][-1].seconds[-1]:
+            runs.append([])
+        runs[-1].append(block)
+    return runs
+
+
+def _integral(kept: Sequence[Samples]) -> float:
+    """Return the charge that samples show, C, either way."""
+    charge = 0.0
+    for run in _runs(kept):
+        seconds = np.concatenate([[0.0], *(block.seconds for block in run)])
+        current = np.concatenate([run[0].current[:1], *(block.current for block in run)])
+        charge += float(np.sum(np.diff(seconds) * (current[1:] + current[:-1]) / 2))
+    return abs(charge)
+
+
+def _counted(held: Held) -> float:
+    return abs(held.charge)
+
+
+def _bounded(arguments: tuple[Any, ...]) -> bool:
+    """True where a voltage ends the hold wherever the cell is by now, or nothing more is done."""
+    (order,) = arguments
+    by_volts = order.end_voltage is not None or order.voltage is not None
+    return by_volts or order.mode == "rest" or order.on_resume == "next"
+
+
+def _with_earlier(arguments: tuple[Any, ...], kept: Sequence[Samples], rest: Held) -> Held:
+    """Return the whole of a hold of which the last part was taken up, earlier ones were cut off."""
+    earlier = _runs(kept)[:-1]
+    seconds = sum(float(run[-1].seconds[-1]) for run in earlier)
+    (order,) = arguments
+    charge = math.copysign(sum(_integral(run) for run in earlier), order.current)
+    return replace(rest, seconds=rest.seconds + seconds, charge=rest.charge + charge)
+
+
 def _whole(
     arguments: tuple[Any, ...], kept: Sequence[Samples], rest: Held | None, charge: float
 ) -> Held:
     (order,) = arguments
     passed = math.copysign(charge, order.current)
-    seconds = float(kept[-1].seconds[-1]) if kept else 0.0
+    runs = _runs(kept)
+    seconds = sum(float(run[-1].seconds[-1]) for run in runs)
     if rest is None:
-        last = (float(kept[-1].voltage[-1]), float(kept[-1].current[-1])) if kept else (0.0, 0.0)
+        end = runs[-1][-1] if runs else None
+        last = (0.0, 0.0) if end is None else (float(end.voltage[-1]), float(end.current[-1]))
         return Held("stopped", seconds, passed, *last, on_device=False)
     return replace(rest, seconds=rest.seconds + seconds, charge=rest.charge + passed)
 
 
 def _reached(kept: Sequence[Samples]) -> float:
-    return float(kept[-1].seconds[-1]) if kept else 0.0
+    runs = _runs(kept)
+    return float(runs[-1][-1].seconds[-1]) if runs else 0.0
 
 
 _OTHERWISE = {"go on": "remaining", "again": "repeat", "next": "keep", "ask": "ask"}
@@ -236,7 +281,9 @@ class Potentiostat(Protocol):
         meter="charge_throughput",
         on_interrupt="adopt",
         remainder=Remainder(_rest, _whole),
-        adoption=Adoption("take_up", _reached, _otherwise),
+        adoption=Adoption(
+            "take_up", _reached, _otherwise, _integral, _counted, _bounded, _with_earlier
+        ),
     )
     def hold(self, order: HoldOrder) -> Generator[Samples, None, Held]:
         """Do one hold; when it is over the cell is at open circuit.

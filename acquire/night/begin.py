@@ -55,6 +55,18 @@ def go(path: Path, out: Path, *, say: Callable[[str], None], as_json: bool) -> i
     return HELD if any(entry["state"] == "held" for entry in entries) else 0
 
 
+def look(path: Path, out: Path, *, as_json: bool) -> int:
+    """Print what there is of a night, whether or not it goes on; touch nothing.
+
+    Raises:
+        InputError: the plan or a cell of it is wrong.
+    """
+    plan = read_written(path).validate(TypeAdapter(NightPlan))
+    entries = summary(cells_of(plan, path.parent, out / plan.name))
+    print(json.dumps(entries, indent=1) if as_json else told(entries))  # noqa: T201
+    return HELD if any(entry["state"] == "held" for entry in entries) else 0
+
+
 def _room(cells: list[Cell], out: Path) -> None:
     """Refuse to begin what the disk will not hold.
 

@@ -9,9 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from acquire.channels import claims
+from acquire.launch import NOT_REACHED
 from acquire.record import RunRecord
 from acquire.show import show
-from drivers.errors import InputError, LiftlineError
+from drivers.errors import InputError, LiftlineError, LinkError
 from drivers.lab import Lab, load_lab, open_lab, simulated_lab
 from drivers.potentiostat import Potentiostat, Samples
 from protocols.loader import LoadedProtocol, load_protocol
@@ -96,6 +98,8 @@ def next_of(cell: Cell) -> tuple[str, str]:
     reason = str(view["reason"])
     if state == "stopped" and reason.startswith(GOES_ON):
         return "go on", ""
+    if state == "fault" and reason.startswith(NOT_REACHED):
+        return "go on", ""  # nothing was done: after a reboot devices may be later than we
     questions = [each["text"] for each in view["questions"] if each["answer"] is None]
     if state == "waiting" and not questions:
         return "go on", ""
@@ -117,11 +121,15 @@ def strange(cell: Cell, tolerance: float, clock: Any) -> str:
     if last is None:
         return ""
     try:
-        opened = open_lab(cell.lab, clock=clock, seed=cell.planned.seed, folder=run)
-        with opened:
+        with (
+            claims(cell.lab, f"a look at cell {cell.name}"),
+            open_lab(cell.lab, clock=clock, seed=cell.planned.seed, folder=run) as opened,
+        ):
             device = opened.drivers["potentiostat"]
             assert isinstance(device, Potentiostat)
             now = device.status().voltage
+    except LinkError:
+        return ""  # the run says so itself, and is tried again
     except LiftlineError as error:
         return f"the device cannot be read: {error}"
     if abs(now - last) <= tolerance:

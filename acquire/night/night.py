@@ -6,26 +6,34 @@ one leaves the others alone. The same command after a reboot goes on with all of
 
 from __future__ import annotations
 
+import signal
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
 from acquire.flags import Flag
-from acquire.launch import Desk, RunEnd, begin_run, resume_run
+from acquire.launch import NOT_REACHED, Desk, RunEnd, begin_run, resume_run
+from acquire.lease import holder, lease
 from acquire.night.alerts import alert
 from acquire.night.cells import WINDOW, Cell, next_of, strange
 from acquire.night.window import next_opening
 from acquire.operator import Command, Inbox
 from acquire.questions import Prompt
 from drivers.clock import Clock, JumpingClock
-from drivers.errors import LiftlineError
+from drivers.errors import LiftlineError, RunInUseError
 from protocols.night import NightPlan
 
 LOOK_EVERY = 60.0
 """Seconds of the night's clock between two looks at whether the window has closed."""
+LISTEN_EVERY = 0.2
+"""Wall seconds between two looks at whether the night is to end, on a clock that does not jump."""
+TRY_AGAIN_AFTER = 60.0
+"""Seconds of the night's clock after which a device that was not reached is tried again."""
+TRIES = 10
+"""How often in a row a device is tried before its cell is held."""
 REPLAYED_WITHIN = 10.0
 """Seconds after a run went on within which its progress is that of its past."""
 CLOCK_STEP = 2.0
@@ -65,10 +73,9 @@ class CellState:
 class _CellDesk:
     """The observer of one cell's run."""
 
-    def __init__(
-        self, state: CellState, say: Callable[[str], None], now: Callable[[], float]
-    ) -> None:
-        self._state, self._say, self._now = state, say, now
+    def __init__(self, state: CellState, night: Night) -> None:
+        self._state, self._night = state, night
+        self._say, self._now = night.say, night.clock.now
 
     def progress(self, done: int, total: int, text: str) -> None:
         """Take note of how far it is."""
@@ -87,6 +94,7 @@ class _CellDesk:
     def prompt(self, inbox: Inbox) -> Prompt | None:
         """Nobody is there to answer; the inbox is where the night says stop."""
         self._state.inbox = inbox
+        self._night.tell(self._state)
         return None
 
 
@@ -97,9 +105,11 @@ class Night:
         self, plan: NightPlan, cells: list[Cell], clock: Clock, say: Callable[[str], None]
     ) -> None:
         """`say` is told a line at a time, from any thread."""
-        self.plan, self.clock, self._say = plan, clock, say
+        self.plan, self.clock, self.say = plan, clock, say
         self.states = [CellState(cell) for cell in cells]
         self._stopping = threading.Event()
+        self._stopped_by = ""
+        self._alive: list[threading.Thread] = []
         self.clock_steps: list[tuple[datetime, float]] = []
 
     def run(self) -> None:
@@ -108,25 +118,39 @@ class Night:
             threading.Thread(target=self._live, args=(state,), name=state.cell.name)
             for state in self.states
         ]
-        with _registered(self.clock):
-            for thread in threads:
-                thread.start()
+        self._alive = threads
+        with _told_to_end():
             try:
-                self._watch_over(threads)
-            except KeyboardInterrupt:
-                self._say("stopping every cell; the same command goes on later")
-                self._stop("Ctrl-C")
-        for thread in threads:
-            thread.join()
+                with _registered(self.clock):
+                    for thread in threads:
+                        thread.start()
+                    self._watch_over()
+            except _End as ending:
+                self.say("stopping every cell; the same command goes on later")
+                self._stop(ending.by)
+            self._wait_for_all()
+
+    def _wait_for_all(self) -> None:
+        while any(thread.is_alive() for thread in self._alive):
+            try:
+                for thread in self._alive:
+                    thread.join()
+            except _End:
+                self.say("waiting until every cell is at open circuit")
+
+    def tell(self, state: CellState) -> None:
+        """Tell a run that has just begun if the night is ending."""
+        if self._stopping.is_set() and state.inbox is not None:
+            state.inbox.say(Command("stop", self._stopped_by))
 
     # -- the supervisor ---------------------------------------------------------------------
 
-    def _watch_over(self, threads: list[threading.Thread]) -> None:
+    def _watch_over(self) -> None:
         """Close the window, say how the cells are, look at the clock."""
         said = self.clock.now()
         offset = self.clock.utc().timestamp() - self.clock.now()
-        while any(thread.is_alive() for thread in threads):
-            self.clock.sleep(self._until_next_look())
+        while any(thread.is_alive() for thread in self._alive):
+            self._nap(self._until_next_look())
             closes = next_opening(self.plan, self.clock.utc()).opens
             if closes > self.clock.utc():
                 self._close()
@@ -134,7 +158,7 @@ class Night:
                 said = self.clock.now()
                 for state in self.states:
                     if state.state == "running":
-                        self._say(state.line(said))
+                        self.say(state.line(said))
             offset = self._look_at_the_clock(offset)
 
     def _until_next_look(self) -> float:
@@ -151,16 +175,31 @@ class Night:
                 state.inbox = None
 
     def _stop(self, by: str) -> None:
+        self._stopped_by = by
         self._stopping.set()
         for state in self.states:
-            if state.inbox is not None:
-                state.inbox.say(Command("stop", by))
+            self.tell(state)
+
+    def _nap(self, seconds: float) -> None:
+        """Wait, as long as there is something to wait for."""
+        if isinstance(self.clock, JumpingClock):
+            self.clock.sleep(seconds)
+            return
+        until = self.clock.now() + seconds
+        while (left := until - self.clock.now()) > 0 and not self._stopping.is_set():
+            if not any(thread.is_alive() for thread in self._alive):
+                return
+            # a scaled clock's seconds are short: its own sleep ends in time, ours listens
+            if left < LISTEN_EVERY:
+                self.clock.sleep(left)
+            else:
+                self._stopping.wait(LISTEN_EVERY)
 
     def _look_at_the_clock(self, offset: float) -> float:
         now = self.clock.utc().timestamp() - self.clock.now()
         if abs(now - offset) > CLOCK_STEP:
             self.clock_steps.append((self.clock.utc(), now - offset))
-            self._say(
+            self.say(
                 f"the computer's clock was stepped by {now - offset:+.1f} s; durations are kept"
             )
         return now
@@ -174,12 +213,13 @@ class Night:
                 self._through_windows(state)
             except Exception as error:  # a defect in one cell's run leaves the others alone
                 state.state, state.reason = "held", f"{type(error).__name__}: {error}"
-            if state.state not in ("done", "paused"):
+            if state.state == "held":
                 self._trip(state)
 
     def _through_windows(self, state: CellState) -> None:
+        missed = 0
         while not self._stopping.is_set():
-            self._wait_for_opening()
+            self._wait_for_opening(state)
             if self._stopping.is_set():
                 break
             state.state, state.reason = next_of(state.cell)
@@ -188,49 +228,63 @@ class Night:
                 state.state = "held" if state.reason else state.state
             if state.state in ("done", "held"):
                 return
-            end = self._go(state)
+            try:
+                end = self._go(state)
+            except LiftlineError as error:  # refused: another process has it, or it is wrong
+                state.state, state.reason = "held", str(error)
+                return
             state.state, state.reason = next_of(state.cell)
-            if state.state == "begin":  # refused before it made a folder
-                state.state, state.reason = "held", end.reason
             if state.state != "go on":
                 return
+            missed = missed + 1 if end.reason.startswith(NOT_REACHED) else 0
+            if missed >= TRIES:
+                state.state, state.reason = "held", end.reason
+                return
             state.state = "paused"
+            if missed:
+                self.say(f"{state.cell.name}: {end.reason}; it is tried again in a minute")
+                self._nap(TRY_AGAIN_AFTER)
 
-    def _wait_for_opening(self) -> None:
+    def _wait_for_opening(self, state: CellState) -> None:
+        said = False
         while not self._stopping.is_set():
             opens = next_opening(self.plan, self.clock.utc()).opens
             left = (opens - self.clock.utc()).total_seconds()
             if left <= 0:
                 return
-            self.clock.sleep(min(left, LOOK_EVERY) if not _jumps(self.clock) else left)
+            if not said:
+                self.say(f"{state.cell.name}: waits until {opens:%Y-%m-%d %H:%M} UTC")
+                said = True
+            self._nap(left if _jumps(self.clock) else min(left, LOOK_EVERY))
 
     def _go(self, state: CellState) -> RunEnd:
-        """Begin the cell's run, or go on with it; an error of its own is how it ended."""
+        """Begin the cell's run, or go on with it.
+
+        Raises:
+            LiftlineError: it is refused.
+        """
         began = state.state == "begin"
         state.state, state.began, state.total = "running", self.clock.now(), 0
-        observer = _CellDesk(state, self._say, self.clock.now)
+        observer = _CellDesk(state, self)
         desk = Desk(observer, observer.prompt)
         cell, run = state.cell, state.cell.run
-        try:
-            if began or run is None:
-                cell.folder.mkdir(parents=True, exist_ok=True)
-                return begin_run(
-                    cell.protocol,
-                    cell.lab,
-                    cell.folder,
-                    seed=cell.planned.seed,
-                    desk=desk,
-                    origin=f"night {self.plan.name}",
-                    clock=self.clock,
-                )
+        if not began and run is not None:
             return resume_run(run, desk=desk, clock=self.clock)
-        except LiftlineError as error:
-            return RunEnd(cell.folder, "fault", str(error), error.exit_code)
+        cell.folder.mkdir(parents=True, exist_ok=True)
+        return begin_run(
+            cell.protocol,
+            cell.lab,
+            cell.folder,
+            seed=cell.planned.seed,
+            desk=desk,
+            origin=f"night {self.plan.name}",
+            clock=self.clock,
+        )
 
     def _trip(self, state: CellState) -> None:
-        self._say(state.line(self.clock.now()))
+        self.say(state.line(self.clock.now()))
         for problem in alert(self.plan, state.cell, state.state, state.reason):
-            self._say(problem)
+            self.say(problem)
 
 
 def _jumps(clock: Clock) -> bool:
@@ -242,15 +296,47 @@ def _registered(clock: Clock) -> AbstractContextManager[None]:
     return clock.registered() if isinstance(clock, JumpingClock) else nullcontext()
 
 
+class _End(KeyboardInterrupt):
+    """Somebody ends the night."""
+
+    def __init__(self, by: str) -> None:
+        super().__init__()
+        self.by = by
+
+
+@contextmanager
+def _told_to_end() -> Iterator[None]:
+    """Turn Ctrl-C, and the system's own wish, into an end with every cell at open circuit."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def end(number: int, frame: object) -> None:
+        raise _End("Ctrl-C" if number == signal.SIGINT else "the system (SIGTERM)")
+
+    before = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
 @contextmanager
 def night_lock(folder: Path) -> Iterator[None]:
     """Hold a night's folder: a second command for the same night is refused.
 
     Raises:
-        RunInUseError: another process runs it.
+        RunInUseError: another process runs it; the message names it.
     """
-    from acquire.lease import lease
-
     folder.mkdir(parents=True, exist_ok=True)
-    with lease(folder):
+    held = ExitStack()
+    try:
+        held.enter_context(lease(folder))
+    except RunInUseError:
+        raise RunInUseError(
+            f"this night goes on already, in {holder(folder)}; look at it with --look, or end it "
+            "there with Ctrl-C"
+        ) from None
+    with held:
         yield

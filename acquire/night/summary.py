@@ -5,9 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from acquire.cycling.cycling_data import read_cycling
+from acquire.cycling.plan import cycles_of
+from acquire.cycling.result import result_so_far
+from acquire.lease import is_held
 from acquire.night.cells import Cell, next_of
 from acquire.record import RunRecord
 from acquire.show import show
+from protocols.cycling import Cycling
 
 
 def summary(cells: Sequence[Cell]) -> list[dict[str, Any]]:
@@ -20,7 +25,7 @@ def _of(cell: Cell) -> dict[str, Any]:
     run = cell.run
     told: dict[str, Any] = {
         "cell": cell.name,
-        "state": {"begin": "not begun", "go on": "paused"}.get(state, state),
+        "state": _state(cell, state),
         "reason": reason,
         "run": None if run is None else str(run),
     }
@@ -28,19 +33,39 @@ def _of(cell: Cell) -> dict[str, Any]:
         return told
     with RunRecord(run) as record:
         view = show(record)
-    result: dict[str, Any] = next(
-        (each for each in view["results"] if each["kind"] == "cycling"), {}
+        result = _so_far(record)
+    planned = sum(
+        cycles_of(step.schedule) for step in cell.protocol.steps if isinstance(step, Cycling)
     )
     efficiencies = [each for each in result.get("efficiency", ()) if each is not None]
     return {
         **told,
         "ended": view["reason"],
         "cycles": result.get("cycles"),
+        "planned": planned,
         "last_efficiency": efficiencies[-1] if efficiencies else None,
         "flags": [f"{flag['kind']}: {flag['note']}" for flag in view["flags"]],
         "gaps": len(view["gaps"]),
         "questions": [q["text"] for q in view["questions"] if q["answer"] is None],
     }
+
+
+def _state(cell: Cell, state: str) -> str:
+    """Return what a person calls it: a run that goes on just now is running."""
+    if state == "go on" and cell.run is not None and is_held(cell.run):
+        return "running"
+    return {"begin": "not begun", "go on": "paused"}.get(state, state)
+
+
+def _so_far(record: RunRecord) -> dict[str, Any]:
+    """Return the result of a step that is over, or of its cycles that are."""
+    for step in record.steps():
+        if step.kind == "cycling":
+            if step.result is not None:
+                return step.result
+            data = read_cycling(record, step)
+            return {} if data is None else result_so_far(data)
+    return {}
 
 
 def told(entries: Sequence[dict[str, Any]]) -> str:
@@ -55,7 +80,7 @@ def _lines(entry: dict[str, Any]) -> list[str]:
     if entry.get("cycles"):
         last = entry["last_efficiency"]
         efficiency = "" if last is None else f", last efficiency {last:.3%}"
-        lines.append(f"  {entry['cycles']} cycles{efficiency}")
+        lines.append(f"  {entry['cycles']} of {entry['planned']} cycles{efficiency}")
     lines += [f"  flag: {text}" for text in entry.get("flags", ())]
     if entry.get("gaps"):
         lines.append(f"  {entry['gaps']} gaps in its record; liftline show {entry['run']}")

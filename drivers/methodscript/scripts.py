@@ -69,7 +69,8 @@ def look_script(device: Device) -> list[str]:
 def interval_of(order: HoldOrder, settings: MethodScriptSettings) -> float:
     """Return how often the device looks at the cell, s."""
     longest = _longest(order)[0]
-    wanted = min(max(settings.shortest_interval, longest / settings.looks), order.every)
+    wanted = max(settings.shortest_interval, longest / settings.looks)
+    wanted = min(wanted, order.every, settings.heartbeat)
     return longest / math.ceil(longest / wanted - 1e-9)
 
 

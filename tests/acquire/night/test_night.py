@@ -1,20 +1,24 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from acquire.channels import claimed
-from acquire.night.begin import go
-from acquire.night.cells import cells_of, next_of
+from acquire.night.begin import go, look
+from acquire.night.cells import WINDOW, cells_of, next_of
 from acquire.night.night import Night, night_lock
 from acquire.record import RunRecord
 from acquire.show import show
-from drivers.clock import JumpingClock
-from drivers.errors import InputError, RunInUseError
+from drivers.clock import JumpingClock, ScaledClock, wall_seconds
+from drivers.errors import InputError, LinkError, RunInUseError
+from drivers.lab import Driver, OpenRequest
 from protocols.night import NightPlan
 
 CYCLES = 4
@@ -77,8 +81,6 @@ def test_the_same_command_after_it_was_done_does_nothing_more(tmp_path: Path) ->
 
 
 def test_at_the_end_of_the_window_cells_rest_and_go_on_in_the_next_one(tmp_path: Path) -> None:
-    from datetime import UTC, datetime
-
     path = write(tmp_path, {"A": {}, "B": {}}, window="20:00-20:50 UTC")
     plan = NightPlan.model_validate(json.loads(path.read_text(encoding="utf-8")))
     cells = cells_of(plan, tmp_path, tmp_path / "test")
@@ -111,7 +113,10 @@ def test_a_trip_is_told_to_a_command(tmp_path: Path) -> None:
 
 def test_a_second_night_of_the_same_plan_is_refused(tmp_path: Path) -> None:
     path = write(tmp_path, {"A": {}})
-    with night_lock(tmp_path / "test"), pytest.raises(RunInUseError):
+    with (
+        night_lock(tmp_path / "test"),
+        pytest.raises(RunInUseError, match=f"process {os.getpid()} .*--look"),
+    ):
         night(path, tmp_path)
 
 
@@ -149,3 +154,81 @@ def test_a_cell_that_cannot_run_is_refused_before_any_is_connected(
     with pytest.raises(InputError, match=says):
         go(path, tmp_path, say=lambda text: None, as_json=False)
     assert not (tmp_path / "test").exists()
+
+
+def test_a_device_that_is_not_there_yet_is_tried_again(tmp_path: Path) -> None:
+    path = write(tmp_path, {"A": {}, "B": {}})
+    plan = NightPlan.model_validate(json.loads(path.read_text(encoding="utf-8")))
+    good, bad = cells_of(plan, tmp_path, tmp_path / "test")
+    chosen = replace(bad.lab.instruments[0], spec=replace(bad.lab.instruments[0].spec, open=_gone))
+    bad = replace(bad, lab=replace(bad.lab, instruments=(chosen,)))
+    said: list[str] = []
+    ran = Night(plan, [good, bad], JumpingClock(), said.append)
+    ran.run()
+    assert [state.state for state in ran.states] == ["done", "done"]
+    assert any("B: not reached: no such port" in text for text in said)
+
+
+def _gone(request: OpenRequest) -> Driver:
+    raise LinkError("no such port; connect the device")
+
+
+def stopped_while_waiting(path: Path, out: Path) -> list[str]:
+    """Run a night that is told to end before its window opens."""
+    plan = NightPlan.model_validate(json.loads(path.read_text(encoding="utf-8")))
+    said: list[str] = []
+    ran: list[Night] = []
+
+    def say(text: str) -> None:
+        said.append(text)
+        if "waits until" in text:
+            ran[0]._stop("Ctrl-C")
+
+    clock = ScaledClock(1.0, 0.0, datetime(2026, 11, 24, 12, tzinfo=UTC))
+    ran.append(Night(plan, cells_of(plan, path.parent, out), clock, say))
+    ran[0].run()
+    return said
+
+
+def test_a_night_that_waits_for_its_window_says_so_and_ends_at_once(tmp_path: Path) -> None:
+    path = write(tmp_path, {"A": {}}, window="20:00-20:10 UTC", on_trip=["no-such-command"])
+    began = wall_seconds()
+    said = stopped_while_waiting(path, tmp_path / "test")
+    assert wall_seconds() - began < 3.0
+    assert said == ["A: waits until 2026-11-24 20:00 UTC"]  # nobody is alarmed
+
+
+def test_a_closing_window_ends_a_hold_within_a_second(tmp_path: Path) -> None:
+    path = write(tmp_path, {"A": {}}, window="20:00-20:10 UTC")
+    plan = NightPlan.model_validate(json.loads(path.read_text(encoding="utf-8")))
+    cells = cells_of(plan, tmp_path, tmp_path / "test")
+    closes = datetime(2026, 11, 24, 20, 10, tzinfo=UTC)
+    clock = ScaledClock(60.0, 0.0, closes - timedelta(seconds=90))
+    said: list[str] = []
+    ran: list[Night] = []
+
+    def say(text: str) -> None:
+        said.append(text)
+        if "waits until" in text:
+            ran[0]._stop("Ctrl-C")
+
+    ran.append(Night(plan, cells, clock, say))
+    ran[0].run()
+    assert cells[0].run is not None
+    with RunRecord(cells[0].run) as record:
+        ended = record.events("session")[-1]
+    assert ended["reason"].startswith(f"stopped by {WINDOW}")
+    late = (datetime.fromisoformat(ended["utc"]) - closes).total_seconds() / 60.0
+    assert 0.0 <= late < 1.0
+
+
+def test_a_look_at_a_night_touches_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = write(tmp_path, {"A": {}, "B": {}})
+    assert look(path, tmp_path, as_json=False) == 0
+    assert capsys.readouterr().out == "A: not begun\nB: not begun\n"
+    assert not (tmp_path / "test").exists()
+    night(path, tmp_path)
+    look(path, tmp_path, as_json=False)
+    assert f"A: done\n  {CYCLES} of {CYCLES} cycles" in capsys.readouterr().out

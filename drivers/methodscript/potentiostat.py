@@ -69,6 +69,8 @@ class MethodScriptPotentiostat(Potentiostat):
         self._looked = (-math.inf, Look(True, math.nan))
         self._heard = wall_seconds()
         self._closed = False
+        self._given = False
+        """A hold was given to the run, which keeps it before it asks for anything else."""
         self._open()
 
     def identity(self) -> Identity:
@@ -98,6 +100,9 @@ class MethodScriptPotentiostat(Potentiostat):
         While a hold runs they are those of its newest sample.
         """
         self._open()
+        if self._given:
+            self._session.forget()
+            self._given = False
         if not self._session.running:
             return self._at_rest()
         if self._stream is None:
@@ -126,6 +131,7 @@ class MethodScriptPotentiostat(Potentiostat):
         self._open()
         self._stream = None
         self._note(self._session.cell_off())
+        self._session.forget()
 
     def close(self) -> None:
         """Cell off, and let go of the port; may be repeated."""
@@ -147,7 +153,8 @@ class MethodScriptPotentiostat(Potentiostat):
         session = self._session
         stream = self._streams(self._ranged(order), after)
         stream.compared = True
-        for event in session.backlog:
+        # what came is in the spool already, backlog included, unless nobody keeps one
+        for event in session.spooled() or session.backlog:
             if isinstance(event, Package):
                 stream.take(event)
         session.backlog = []
@@ -249,11 +256,12 @@ class MethodScriptPotentiostat(Potentiostat):
     def _hears(self, stream: Stream) -> bool:
         """Return whether what the device sends is this hold."""
         until = wall_seconds() + self._patience(stream)
-        while stream.last is None and stream.dropped < FOREIGN and wall_seconds() < until:
+        before, foreign = stream.last, stream.dropped + FOREIGN
+        while stream.last is before and stream.dropped < foreign and wall_seconds() < until:
             for event in self._session.events(LOOK_EVERY):
                 if isinstance(event, Package):
                     stream.take(event)
-        return stream.last is not None
+        return stream.last is not before
 
     def _patience(self, stream: Stream) -> float:
         """Return for how many wall seconds the device may be silent."""
@@ -272,7 +280,9 @@ class MethodScriptPotentiostat(Potentiostat):
                     yield stream.block()
             if stream.waiting:
                 yield stream.block()
-            return self._told(stream)
+            held = self._told(stream)
+            self._given = True
+            return held
         finally:
             self._stream = None
             if not over and session.connected:
@@ -337,7 +347,7 @@ def _open(request: OpenRequest) -> MethodScriptPotentiostat:
             "methodscript: which port? Write its address, such as /dev/ttyUSB0, COM4 or "
             "socket://192.168.0.7:4000"
         )
-    session = Session(partial(Port, request.address, settings), settings.reply_time)
+    session = Session(partial(Port, request.address, settings), settings.reply_time, request.spool)
     try:
         device = MethodScriptPotentiostat(session, settings)
         if settings.rehearsal_speed != 1 and not device.identity().simulated:

@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 from drivers.clock import wait_a_moment, wall_seconds
 from drivers.errors import InputError, InstrumentFaultError, LinkError, ReadbackError
@@ -54,9 +55,18 @@ class Look:
 class Session:
     """A device on a wire."""
 
-    def __init__(self, connect: Callable[[], Wire], reply_time: float) -> None:
-        """`connect` opens a wire; `reply_time`: wall seconds within which a device answers."""
-        self._connect = connect
+    def __init__(
+        self, connect: Callable[[], Wire], reply_time: float, spool: Path | None = None
+    ) -> None:
+        """Take how to connect; nothing is sent yet.
+
+        Args:
+            connect: opens a wire.
+            reply_time: wall seconds within which a device answers.
+            spool: file of all that came since the last hold began: a device tells it once, and
+                this process may end before its run has kept it.
+        """
+        self._connect, self._spool = connect, spool
         self._reply_time = reply_time
         self._wire: Wire | None = None
         self._replies = Replies()
@@ -88,6 +98,17 @@ class Session:
         except BaseException:
             self.drop()
             raise
+
+    def spooled(self) -> list[Event]:
+        """Return what came since the last hold began, also to a process that ended since."""
+        if self._spool is None or not self._spool.exists():
+            return []
+        return list(Replies().feed(self._spool.read_bytes()))
+
+    def forget(self) -> None:
+        """Empty the spool: the run has what it needs of it."""
+        if self._spool is not None:
+            self._spool.write_bytes(b"")
 
     def drop(self) -> None:
         """Let go of the connection; a script goes on to its own end. May be repeated."""
@@ -188,6 +209,9 @@ class Session:
             data = self._wire.receive(timeout)
         except OSError as error:
             raise self._lost(error) from None
+        if self._spool is not None and data:
+            with self._spool.open("ab") as file:
+                file.write(data)
         events = self._replies.feed(data)
         if any(isinstance(event, (Refused, NotAccepted, Failed)) for event in events):
             self._deaf_until = wall_seconds() + AFTER_AN_ERROR
@@ -222,6 +246,7 @@ class Session:
         self.backlog = []
         self._waiting.clear()
         self._replies.forget()
+        self.forget()
         self._send("\n".join(["e", *lines, ""]))
         self.running = True
         told = self._await((Accepted, NotAccepted, Refused))

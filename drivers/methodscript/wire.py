@@ -60,7 +60,10 @@ class Port:
                 timeout=0,
                 write_timeout=WRITE_WITHIN,
                 exclusive=True,
+                do_not_open=True,
             )
+            _keep_what_came(self._port)
+            self._port.open()
         except (OSError, ValueError) as error:
             raise LinkError(_why(address, error)) from None
 
@@ -86,6 +89,13 @@ class Port:
             self._port.close()
         if left is not None:
             left.close()
+
+
+def _keep_what_came(port: Any) -> None:
+    """Have pyserial not throw away, as it opens a port, what a device has said of its hold."""
+    for name in ("reset_input_buffer", "_reset_input_buffer"):
+        if hasattr(port, name):
+            setattr(port, name, lambda: None)
 
 
 def _why(address: str, error: Exception) -> str:

@@ -55,7 +55,9 @@ class TcpPlug:
     def _talk(self, host: socket.socket) -> None:
         host.settimeout(LOOK_EVERY)
         gone = threading.Event()
-        sender = threading.Thread(target=self._send, args=(host.sendall, gone), daemon=True)
+        sender = threading.Thread(
+            target=send_all, args=(self._device, host.send, gone), daemon=True
+        )
         sender.start()
         try:
             while not (gone.is_set() or self._ending.is_set() or self._device.unplugged()):
@@ -72,25 +74,24 @@ class TcpPlug:
             gone.set()
             sender.join()
 
-    def _send(self, send: Callable[[bytes], object], gone: threading.Event) -> None:
-        send_all(self._device, send, gone)
 
+def send_all(device: SimDevice, send: Callable[[bytes], int], gone: threading.Event) -> None:
+    """Send what the device says until the host is gone; what could not be sent is kept.
 
-def send_all(device: SimDevice, send: Callable[[bytes], object], gone: threading.Event) -> None:
-    """Send what the device says until the host is gone; what could not be sent is kept."""
+    `send` returns how many bytes it took.
+    """
     while not gone.is_set():
         data = device.fetch(LOOK_EVERY)
-        try:
-            if not device.faults.trickle:
-                if data:
-                    send(data)
-                continue
-            for index in range(len(data)):
-                send(data[index : index + 1])
-                wait_a_moment(device.faults.trickle)
-        except OSError:
-            device.give_back(data)
-            gone.set()
+        while data and not gone.is_set():
+            trickle = device.faults.trickle
+            try:
+                data = data[send(data[:1] if trickle else data) :]
+            except (TimeoutError, BlockingIOError):
+                wait_a_moment(LOOK_EVERY / 4)
+            except OSError:
+                gone.set()
+            wait_a_moment(trickle)
+        device.give_back(data)
 
 
 class TerminalPlug:
@@ -104,6 +105,7 @@ class TerminalPlug:
         self._device = device
         self._ours, self._theirs = pty.openpty()
         tty.setraw(self._theirs)
+        os.set_blocking(self._ours, False)
         self.address = os.ttyname(self._theirs)
         self._gone = threading.Event()
         self._threads = [
@@ -128,9 +130,8 @@ class TerminalPlug:
             with suppress(OSError):
                 os.close(end)
 
-    def _write(self, data: bytes) -> None:
-        while data:
-            data = data[os.write(self._ours, data) :]
+    def _write(self, data: bytes) -> int:
+        return os.write(self._ours, data)
 
     def _hear(self) -> None:
         import select

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import closing
@@ -17,8 +18,9 @@ from drivers.errors import (
 )
 from drivers.methodscript.codec import Package, Variable
 from drivers.methodscript.scripts import mark_of
+from drivers.methodscript.settings import MethodScriptSettings
 from drivers.methodscript.stream import Stream
-from drivers.methodscript.wire import Wire
+from drivers.methodscript.wire import Port, Wire
 from drivers.potentiostat import HoldOrder
 from protocols.errors import InputError
 from simulators.methodscript.trouble import DeviceFaults
@@ -256,6 +258,23 @@ def test_a_port_that_is_not_there_says_what_is() -> None:
         other.address = "/dev/no-such-port"
         with pytest.raises(LinkError, match="ports here"):
             other.open()
+
+
+@terminal
+def test_what_came_before_a_port_was_opened_is_read() -> None:
+    import pty
+    import tty
+
+    ours, theirs = pty.openpty()
+    tty.setraw(theirs)
+    os.write(ours, b"an end\n")
+    port = Port(os.ttyname(theirs), MethodScriptSettings())
+    try:
+        assert port.receive(5.0) == b"an end\n"
+    finally:
+        port.close()
+        os.close(ours)
+        os.close(theirs)
 
 
 @terminal

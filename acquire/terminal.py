@@ -37,7 +37,7 @@ class Terminal:
             transient=True,
             disable=quiet or not self.console.is_terminal,
         )
-        self._task = self._progress.add_task("scan", total=None, text="")
+        self._task = self._progress.add_task("", total=None, text="")
 
     def __enter__(self) -> Terminal:
         self._progress.start()

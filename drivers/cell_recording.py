@@ -5,6 +5,7 @@ A hold ends where the file itself goes over to another step or half cycle.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -63,6 +64,8 @@ class CellRecording:
     holds: tuple[RecordedHold, ...]
     counted: bool
     """The device counted the charges itself; else they are integrals over the samples."""
+    simulated: bool = False
+    """A simulator made it, as the file beside a table of liftline says."""
 
     @property
     def largest_current(self) -> float:
@@ -192,7 +195,17 @@ def read_bdf(path: Path) -> CellRecording:
     if not len(rows) or not np.isfinite(rows).all():
         raise RecordingError(f"{path.name} has no rows, or figures that are not finite")
     table = dict(zip(wanted, rows.T, strict=True))
-    return CellRecording(path, "BDF", tuple(_holds_of_bdf(table)), counted=False)
+    holds = tuple(_holds_of_bdf(table))
+    return CellRecording(path, "BDF", holds, counted=False, simulated=_is_simulated(path))
+
+
+def _is_simulated(table: Path) -> bool:
+    """Return whether the JSON file beside a table says that a simulator made it."""
+    try:
+        told = json.loads(table.with_suffix(".json").read_text(encoding="utf-8"))
+        return bool(told["origin"] == "SIMULATED")
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
 
 
 def _holds_of_bdf(table: dict[str, Floats]) -> Iterator[RecordedHold]:

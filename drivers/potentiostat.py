@@ -185,7 +185,7 @@ def _integral(kept: Sequence[Samples]) -> float:
     for run in _runs(kept):
         seconds = np.concatenate([[0.0], *(block.seconds for block in run)])
         current = np.concatenate([run[0].current[:1], *(block.current for block in run)])
-        charge += float(np.trapezoid(current, seconds))
+        charge += float(np.sum(np.diff(seconds) * (current[1:] + current[:-1]) / 2))
     return abs(charge)
 
 
@@ -307,6 +307,7 @@ class Potentiostat(Protocol):
             a gap.
 
         Raises:
-            NotRunningError: it does it no more and cannot tell how it ended; the cell is off.
+            NotRunningError: it does it no more and cannot tell how it ended, or it was stopped
+                before its end; the cell is off.
         """
         ...

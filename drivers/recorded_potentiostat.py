@@ -107,9 +107,9 @@ class RecordedPotentiostat(Potentiostat):
         self._ends = usual_ends(recording.holds)
 
     def identity(self) -> Identity:
-        """Return the file's name as the serial."""
+        """Return the file's name as the serial; a recording made by a simulator says so."""
         file = self.recording
-        return Identity("recording", file.made_with, file.path.name, False, recorded=True)
+        return Identity("recording", file.made_with, file.path.name, file.simulated, recorded=True)
 
     def setup(self) -> PotentiostatSetup:
         """Return wide windows, decades of current from 1 nA, and the errors that are known."""

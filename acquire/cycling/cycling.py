@@ -20,6 +20,9 @@ from drivers.errors import LimitError
 from drivers.potentiostat import Held, HoldOrder, Potentiostat, PotentiostatSetup
 from protocols.cycling import Cycling, CyclingFlags, Hold, Loop, Pulse, Rest
 
+TOLD = 20
+"""Lines, about, in which a cell's cycles are told where there is no bar."""
+
 
 def cycling(step: Cycling, potentiostat: Potentiostat, run: Run) -> dict[str, Any]:
     """Cycle the cell and return the result as `show --json` gives it.
@@ -128,6 +131,8 @@ class _Cell:
         told = "" if cycle.efficiency is None else f", efficiency {cycle.efficiency:.2%}"
         text = f"{told_charge(cycle.discharged)}{rate}{told}"
         self.run.progress(cycle.number, self.planned, text)
+        if cycle.number % max(1, self.planned // TOLD) == 0 or cycle.number == self.planned:
+            self.run.tell(f"cycle {cycle.number} of {self.planned}: {text}")
 
     def polarisation(self) -> float | None:
         """Return the difference of the mean voltages over the sum of the mean currents, ohm."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -22,8 +22,8 @@ from protocols.cycling import (
 
 REST_LONGEST = 1.05
 """By which the device's own limit of a rest is longer than the rest."""
-SLOWEST = 1.0 / 100.0
-"""Rate (per hour) below which no hold is expected to be: where nothing says how long it takes."""
+CV_SECONDS = 3600.0
+"""That a held voltage is expected to take where nothing says; ours."""
 
 
 class Orders:
@@ -62,13 +62,11 @@ class Orders:
     def _driven(self, move: Hold, common: HoldOrder, last_charge: float | None) -> HoldOrder:
         """Return a hold in which current flows."""
         amount = self.amount(move)
-        common = replace(common, **_ends(self.step, getattr(move, "until", ())))
+        common = replace(common, **_ends(self.step, move))
         most = self.step.safety.charge_factor * max(self.step.nominal.capacity, last_charge or 0.0)
-        longest = self.step.safety.time_factor * self.expected_seconds(move)
-        ends = [each for each in (common.end_seconds, longest) if each is not None]
         common = replace(
             common,
-            seconds_max=max(ends) if common.end_seconds else longest,
+            seconds_max=longest_seconds(self.step, move),
             end_charge=min(common.end_charge or math.inf, most),
             current_range=self.range_for(amount),
         )
@@ -96,43 +94,48 @@ class Orders:
             InputError: the device has none.
         """
         for each in self.setup.current_ranges:
-            if each >= amount * (1 + 1e-9):
+            if amount <= each * (1 + 1e-9):
                 return each
         raise InputError(
             f"{amount:.4g} A is above the device's largest range of "
             f"{self.setup.current_ranges[-1]:.4g} A; lower it, or use another device"
         )
 
-    def expected_seconds(self, move: Hold) -> float:
-        """Return how long a hold takes if the cell has its nominal capacity."""
-        capacity = self.step.nominal.capacity
-        if isinstance(move, ConstantVoltage):
-            return 3600.0
-        if isinstance(move, Pulse):
-            return move.duration
-        if isinstance(move, Size):
-            held = 3600.0 if isinstance(move, CurrentThenVoltage) else 0.0
-            return capacity / self.step.amperes(move) + held
-        return capacity / (SLOWEST * capacity / 3600.0)
+
+def longest_seconds(step: Cycling, move: Hold) -> float:
+    """Return after how long the device itself ends a hold with a current."""
+    longest = step.safety.time_factor * expected_seconds(step, move)
+    until: tuple[End, ...] = getattr(move, "until", ())
+    return max([longest, *(end.time for end in until if end.time is not None)])
+
+
+def expected_seconds(step: Cycling, move: Hold) -> float:
+    """Return how long a hold with a current takes if the cell has its nominal capacity."""
+    if isinstance(move, Pulse):
+        return move.duration
+    held = CV_SECONDS if isinstance(move, (ConstantVoltage, CurrentThenVoltage)) else 0.0
+    return held + (step.nominal.capacity / step.amperes(move) if isinstance(move, Size) else 0.0)
 
 
 def _charges(move: Hold) -> bool:
     return str(getattr(move, "do", "")).startswith("charge")
 
 
-def _ends(step: Cycling, until: Sequence[End]) -> dict[str, Any]:
-    """Return the ends of a hold as an order names them."""
+def _ends(step: Cycling, move: Hold) -> dict[str, Any]:
+    """Return the ends of a hold as an order names them; of two alike the one that comes first."""
+    sooner = min if _charges(move) else max
     found: dict[str, Any] = {}
-    for end in until:
-        for name, value in (
-            ("end_voltage", end.voltage),
-            ("end_current", None if end.current is None else step.amperes(end.current)),
-            ("end_seconds", end.time),
-            ("end_charge", end.charge),
-            ("end_slope", end.slope),
+    for end in getattr(move, "until", ()):
+        current = None if end.current is None else step.amperes(end.current)
+        for name, value, first in (
+            ("end_voltage", end.voltage, sooner),
+            ("end_current", current, max),
+            ("end_seconds", end.time, min),
+            ("end_charge", end.charge, min),
+            ("end_slope", end.slope, max),
         ):
             if value is not None:
-                found[name] = value
+                found[name] = first(value, found.get(name, value))
     return found
 
 
@@ -144,9 +147,9 @@ def refusals(step: Cycling, setup: PotentiostatSetup) -> Iterator[str]:
             f"safety allows {safety.voltage_min:g} to {safety.voltage_max:g} V, the device can do "
             f"{setup.voltage_min:g} to {setup.voltage_max:g} V; use another device, or narrow it"
         )
-    largest = setup.current_ranges[-1]
+    largest, orders = setup.current_ranges[-1], Orders(step, setup)
     for move in step.moves():
-        amount = step.amperes(move) if isinstance(move, Size) else 0.0
+        amount = 0.0 if isinstance(move, Rest) else orders.amount(move)
         if amount > largest * (1 + 1e-9):
             yield (
                 f"{move.name or move.do}: {amount:.4g} A is above the device's largest range of "

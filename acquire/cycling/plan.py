@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from acquire.cycling.orders import CV_SECONDS, longest_seconds
 from acquire.cycling.rates import written_size
 from acquire.plan import StepPlan, limit
 from drivers.potentiostat import PotentiostatLimits
 from protocols.cycling import Cycling, Loop, Pulse, Rest, Size
-
-CV_SECONDS = 3600.0
-"""That a held voltage is expected to take where nothing says; ours."""
 
 
 def cycling_plan(index: int, step: Cycling, limits: Mapping[str, Any]) -> StepPlan:
@@ -38,6 +36,9 @@ def _of_the_lab(step: Cycling, limits: Mapping[str, Any]) -> Iterator[dict[str, 
         return
     largest = max((step.amperes(move) for move, _ in _sizes(step)), default=0.0)
     yield limit("current_A", largest, bounds.current_max, "lower the rate")
+    driven = [move for move in step.moves() if not isinstance(move, Rest)]
+    longest = max((longest_seconds(step, move) for move in driven), default=0.0)
+    yield limit("hold_s", longest, bounds.hold_max, "use a higher rate, or raise hold_max")
     yield limit("voltage_V", step.safety.voltage_max, bounds.voltage_max, "lower voltage_max")
     yield limit(
         "voltage_below_V", -step.safety.voltage_min, -bounds.voltage_min, "raise voltage_min"

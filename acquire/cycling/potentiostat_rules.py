@@ -40,6 +40,8 @@ def within_the_lab(now: Situation) -> str | None:
             f"the hold allows {low:g} to {high:g} V, the lab {limits.voltage_min:g} to "
             f"{limits.voltage_max:g} V; narrow the protocol's safety"
         )
+    if order.mode == "rest" and math.isfinite(order.seconds_max):
+        return None  # the cell is off in it
     if not order.seconds_max <= limits.hold_max or not math.isfinite(order.seconds_max):
         return (
             f"the hold may last {order.seconds_max:.4g} s, above the lab's hold_max of "

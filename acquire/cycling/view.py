@@ -1,11 +1,13 @@
 """A cell's samples as BDF, the battery data format: one table, named and signed as BDF has it.
 
 A charging current is positive. A sample whose status is bad is no measurement and is left out; the
-journal keeps it. Source: github.com/battery-data-alliance/battery-data-format.
+journal keeps it. What a table cannot say of its origin stands beside it as JSON.
+Source: github.com/battery-data-alliance/battery-data-format.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,7 +16,8 @@ import numpy as np
 import numpy.typing as npt
 
 from acquire.cycling.cycling_data import CyclingData, read_cycling
-from acquire.files import whole
+from acquire.files import whole, write_whole
+from acquire.hspy import of_the_run
 from acquire.record import RunRecord, StepRecord
 from drivers.errors import InputError
 
@@ -34,7 +37,7 @@ ROWS = 2000
 
 
 def cycling_views(record: RunRecord, step: StepRecord) -> Iterator[Path]:
-    """Write the samples as `NN-cycling.bdf.csv`; yield its path."""
+    """Write the samples as `NN-cycling.bdf.csv`, and where they are from; yield the paths."""
     data = read_cycling(record, step)
     if data is None:
         return
@@ -42,6 +45,21 @@ def cycling_views(record: RunRecord, step: StepRecord) -> Iterator[Path]:
     with whole(path) as part, open(part, "w", encoding="utf-8", newline="\n") as file:
         file.writelines(csv(bdf_table(data)))
     yield path
+    yield _origin(record, data)
+
+
+def _origin(record: RunRecord, data: CyclingData) -> Path:
+    """Write beside the table what it cannot hold, such as that a simulator made it."""
+    told = {
+        **of_the_run(data.record.index, data.identity, record.meta),
+        "run": record.folder.name,
+        "title": data.step.name or "cycling",
+        "began_utc": record.meta["begun_utc"],
+        "nominal": data.step.nominal.model_dump(),
+    }
+    path = _path(record, data.record, "json")
+    write_whole(path, json.dumps(told, indent=1, ensure_ascii=False) + "\n")
+    return path
 
 
 def export_bdf(folder: Path, form: str) -> list[Path]:
@@ -117,6 +135,7 @@ def _parquet_views(record: RunRecord, step: StepRecord) -> Iterator[Path]:
     with whole(path) as part:
         parquet.write_table(pyarrow.table(bdf_table(data)), part)
     yield path
+    yield _origin(record, data)
 
 
 def _path(record: RunRecord, step: StepRecord, ending: str) -> Path:

@@ -20,8 +20,9 @@ SETTLE = 120.0
 """Seconds to wait where it drifts too fast; a move's drift decays over 2-5 min [lit]."""
 PATIENCE = 15
 """How often to wait before the operator is asked."""
-LONGEST = 600.0
-"""Seconds of a pattern between two looks."""
+LONGEST, LONGEST_POLISH = 600.0, 300.0
+"""Seconds of a pattern between two looks; less for the last slices, which end where the site has
+drifted to since: 80 nm of creep after a tilt decay over 2 to 5 min [lit]."""
 FARTHEST = 3e-6
 """Most that the site can have moved since it was last seen and still be the same (m)."""
 
@@ -115,6 +116,12 @@ def remember(session: Session, picture: BeamPicture) -> None:
     places.reference_u, places.reference_v = places.u, places.v
 
 
+def parts_of(seconds: float, purpose: Purpose) -> int:
+    """Return in how many parts a pattern of that long is milled."""
+    longest = LONGEST_POLISH if purpose == "polish" else LONGEST
+    return max(1, math.ceil(seconds / longest - 1e-9))
+
+
 def mill(
     session: Session,
     purpose: Purpose,
@@ -126,7 +133,7 @@ def mill(
     aside: float = 0.0,
     again: bool = False,
 ) -> None:
-    """Mill with `charge` (C) in parts of at most ten minutes, each placed afresh.
+    """Mill with `charge` (C) in parts of some minutes, each placed afresh.
 
     `again` is True where a first try was not enough.
     `aside` is by how much (m, along v) patterns of this current are known to land off where images
@@ -137,7 +144,7 @@ def mill(
         session.retries.count += 1
         session.retries.charge += charge
         session.retries.seconds += charge / settings.current
-    parts = session.decide("parts", max(1, math.ceil(charge / settings.current / LONGEST - 1e-9)))
+    parts = session.decide("parts", parts_of(charge / settings.current, purpose))
     for part in range(parts):
         done: float | None = 0.0
         while done is not None:

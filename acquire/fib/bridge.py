@@ -61,9 +61,10 @@ def bridged_share(before: BeamPicture, after: BeamPicture, *, gap: Box, inwards:
     for scale in SCALES:
         lines = times * _lines(after, now[:2], now[2:], scale)
         levels = _levels(before, gap, inwards, scale, 1.0, outside=False)
+        first = _lines(before, gap[:2], gap[2:], scale)
         if levels is None:
             levels = _levels(after, now, inwards, scale, times, outside=True)
-        first = _lines(before, gap[:2], gap[2:], scale)
+            levels = levels if levels and _dark(first, levels) else None
         if min(len(lines), len(first)) < 4:
             return refused("the gap is not wholly in the image; centre it, or use a larger field")
         # behind the gap it may be as bright as the lamella: then it must have become brighter
@@ -124,6 +125,12 @@ def _levels(
         return None
     low, high = float(np.quantile(dark, 0.25)), float(np.median(bright))
     return (low, high) if high - low >= SURE * _scatter(bright) else None
+
+
+def _dark(lines: npt.NDArray[np.float64], levels: tuple[float, float]) -> bool:
+    """True if a gap was as dark as the first level: what lies beyond it can stand for it."""
+    low, high = levels
+    return len(lines) > 0 and float(np.median(lines)) < low + HALF_WAY / 2 * (high - low)
 
 
 def _risen(picture: BeamPicture, low: float, gap: Box, inwards: int) -> tuple[float, float]:

@@ -31,8 +31,8 @@ APART, SETTLE = 60.0, 120.0
 """s between two images that tell drift, and to wait where it is too fast."""
 EXTRA = 0.3
 """Mean number of waits for drift after the stage has moved; ours, to verify."""
-LONGEST = 600.0
-"""s of a pattern between two looks."""
+LONGEST, LONGEST_POLISH = 600.0, 300.0
+"""s of a pattern between two looks, and of a slice of the polish."""
 WATCHED = 6e-6
 """Height from which on the tip is looked at after each near step, m."""
 ROOM, SIDE = 0.5, 2e-6
@@ -130,9 +130,11 @@ def joint_view(step: LiftOut) -> BeamImage:
     return step.views.near.model_copy(update={"field": field})
 
 
-def milled(cut: Cut, charge: float, view: BeamImage, *, moved: bool = False) -> Takes:
+def milled(
+    cut: Cut, charge: float, view: BeamImage, *, moved: bool = False, longest: float = LONGEST
+) -> Takes:
     """Return what patterns take, in parts that each begin with a look."""
-    parts = max(1, math.ceil(charge / cut.current / LONGEST - 1e-9))
+    parts = max(1, math.ceil(charge / cut.current / longest - 1e-9))
     looks = stand_still(view, moved=moved) + (parts - 1) * stand_still(view)
     return looks + Takes(charge / cut.current + parts * OVERHEAD, charge=charge)
 
@@ -282,9 +284,10 @@ def _slice(step: LiftOut, cut: Cut, thick: float, turn: float) -> Takes:
     long, deep = step.lamella.kept + 2 * BEYOND, step.lamella.depth
     thick += 0.06e-6 if cut is step.polish else OUTSIDE
     charge = _slice_charge(step, cut, long, thick, deep)
-    parts = max(1, math.ceil(charge / cut.current / LONGEST - 1e-9))
-    tilts = 2 * stage(turn=turn) + Takes(SETTLE)
-    return tilts + (1 + parts) * ion(thin) + milled(cut, charge, near, moved=True)
+    longest = LONGEST_POLISH if cut is step.polish else LONGEST
+    parts = max(1, math.ceil(charge / cut.current / longest - 1e-9))
+    cutting = milled(cut, charge, near, moved=True, longest=longest)
+    return 2 * stage(turn=turn) + Takes(SETTLE) + (1 + parts) * ion(thin) + cutting
 
 
 def thin(step: LiftOut) -> Takes:

@@ -116,18 +116,19 @@ def _facts(
     if result["pre_flight_resistance_ohm"] is not None:
         resistance = told_resistance(result["pre_flight_resistance_ohm"])
         yield "resistance before the first current", resistance
+    recorded = data.identity is not None and data.identity.recorded
     yield (
-        "limits",
+        "limits of the protocol" if recorded else "limits",
         f"{safety.voltage_min:g} to {safety.voltage_max:g} V, {told_current(safety.current_max)}, "
         f"{safety.charge_factor:g} times the charge and {safety.time_factor:g} times the time "
-        "that a hold should take; the device ends a hold there by itself",
+        f"that a hold should take{'' if recorded else '; the device ends a hold there by itself'}",
     )
     ranges = sorted({hold.order.current_range for hold in data.holds if hold.order.current_range})
     yield "current ranges", ", ".join(told_current(each) for each in ranges) or "-"
     ends = "the device" if setup.ends_on_device else "the host, between two samples"
     yield "holds are ended by", ends
     yield (
-        "errors, as the device states them",
+        "errors, assumed" if recorded else "errors, as the device states them",
         f"zero of the current {setup.current_offset:.2g} of the range, scale "
         f"{setup.current_gain:.2g}; {setup.voltage_offset * 1e3:.2g} mV; "
         f"{TIME.suggest(setup.time_jitter)}",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -17,12 +18,13 @@ TALL = 330.0
 """Bottom of the profiles' drawing."""
 MOST_RATES = 4
 """Rates that are drawn, those with most cycles."""
-CLOSE = 0.1
-"""Share of the efficiencies of a rate that may lie below the close view."""
+CLOSE = 0.1, 0.98
+"""Quantiles of a rate's efficiencies between which the close view reaches, and a little beyond."""
 LEAST_VIEW = 2e-3
 """Height of the close view at least, as a share."""
-MICRO = 1e6 / 3600.0
-"""µAh in a coulomb."""
+SMALL = ("µAh", 1e6 / 3600.0)
+"""Unit of charge, and how many of it are a coulomb."""
+LARGE = ("mAh", 1e3 / 3600.0)
 
 
 def chosen_cycles(data: CyclingData, whole: int) -> list[int]:
@@ -38,25 +40,26 @@ def chosen_cycles(data: CyclingData, whole: int) -> list[int]:
 
 def profile_chart(data: CyclingData, whole: int) -> XyChart | None:
     """Return voltages against charge: every half cycle begins at 0."""
+    unit, scale = _unit(data.step.nominal.capacity)
     series = [
         Series(f"cycle {number}", values, colour=colour)
         for colour, number in enumerate(chosen_cycles(data, whole))
         for hold in data.cycle(number)
-        if hold.order.mode != "rest" and (values := tuple(_profile(hold)))
+        if hold.order.mode != "rest" and (values := tuple(_profile(hold, scale)))
     ]
     far = max((value.x for each in series for value in each.values), default=0.0)
     if not far > 0:
         return None
-    axis = Along("charge since the half cycle began / µAh", 0.0, far)
+    axis = Along(f"charge since the half cycle began / {unit}", 0.0, far)
     return xy_chart("voltage / V", series, axis, bottom=TALL)
 
 
-def _profile(hold: HoldData) -> Iterator[Value]:
+def _profile(hold: HoldData, scale: float) -> Iterator[Value]:
     good = (hold.status == 0) & np.isfinite(hold.voltage) & np.isfinite(hold.current)
     if good.sum() < 2:
         return
     time, volts, amperes = (column[good] for column in (hold.hold_time, hold.voltage, hold.current))
-    passed = abs(_integral(time, amperes)) * MICRO
+    passed = abs(_integral(time, amperes)) * scale
     for row in np.unique(np.linspace(0, len(passed) - 1, POINTS).astype(int)).tolist():
         volt = float(volts[row])
         yield Value(float(passed[row]), volt, volt, volt)
@@ -70,8 +73,14 @@ def _integral(time: Floats, amperes: Floats) -> Floats:
 
 def capacity_chart(result: Mapping[str, Any]) -> XyChart | None:
     """Return the capacity of each cycle, each rate with its own colour."""
-    series = list(_by_rate(result, result["capacity_coulomb"], None, MICRO))
-    return xy_chart("capacity, discharge / µAh", series, _cycles(result))
+    unit, scale = _unit(result["nominal"][0]["capacity"])
+    series = list(_by_rate(result, result["capacity_coulomb"], None, scale))
+    return xy_chart(f"capacity, discharge / {unit}", series, _cycles(result))
+
+
+def _unit(coulomb: float) -> tuple[str, float]:
+    """Return the unit that suits a charge, and how many of it are a coulomb."""
+    return SMALL if coulomb * LARGE[1] < 1.0 else LARGE
 
 
 def efficiency_chart(result: Mapping[str, Any]) -> XyChart | None:
@@ -88,24 +97,20 @@ def close_chart(result: Mapping[str, Any]) -> XyChart | None:
     known = known[np.isfinite(known)]
     if known.size < 2 * MOST_RATES:
         return None
-    low, high = np.quantile(known, [CLOSE, 1.0]).tolist()
+    low, high = np.quantile(known, CLOSE).tolist()
     room = max(0.15 * (high - low), LEAST_VIEW / 2)
     reach = (100.0 * (low - room), 100.0 * (high + room))
-    series = [
-        Series(
-            each.name,
-            tuple(v for v in each.values if reach[0] < v.value < reach[1]),
-            joined=False,
-            colour=each.colour,
-            hollow=each.hollow,
-        )
-        for each in _by_rate(result, result["efficiency"], result["efficiency_uncertainty"], 100.0)
+    shares = _by_rate(result, result["efficiency"], result["efficiency_uncertainty"], 100.0)
+    near = [
+        replace(each, values=tuple(v for v in each.values if reach[0] < v.value < reach[1]))
+        for each in shares
     ]
+    series = [each for each in near if each.values]
     return xy_chart("coulombic efficiency / %", series, _cycles(result), reach=reach)
 
 
 def _cycles(result: Mapping[str, Any]) -> Along:
-    return Along("cycle", 1.0, max(2.0, float(result["cycles"])))
+    return Along("cycle", 1.0, max(2.0, float(result["cycles"])), whole=True)
 
 
 def _by_rate(

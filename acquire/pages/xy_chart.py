@@ -120,10 +120,10 @@ class Axis(Protocol):
 class Along:
     """An axis of plain numbers."""
 
-    def __init__(self, label: str, low: float, high: float, most: int = 10) -> None:
-        """Show `low` to `high`, with a margin and about `most` marks."""
+    def __init__(self, label: str, low: float, high: float, *, whole: bool = False) -> None:
+        """Show `low` to `high`, with a margin; `whole` marks whole numbers only."""
         room = MARGIN * (high - low)
-        self.label, self.low, self.high, self._most = label, low - room, high + room, most
+        self.label, self.low, self.high, self._whole = label, low - room, high + room, whole
 
     def at(self, x: float) -> float:
         """Return where a value is drawn; one outside stands at the edge."""
@@ -131,8 +131,9 @@ class Along:
 
     def ticks(self) -> tuple[Tick, ...]:
         """Return the marks."""
-        found = ticks(self.low, self.high, self._most)
-        return tuple(Tick(self.at(each), f"{each:.9g}") for each in found)
+        found = ticks(self.low, self.high, 10)
+        kept = (each for each in found if not self._whole or abs(each - round(each)) < 1e-9)
+        return tuple(Tick(self.at(each), f"{each:.9g}") for each in kept)
 
 
 class Times:

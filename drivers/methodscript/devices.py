@@ -28,8 +28,6 @@ class Device:
     """Full scale, A, by the index that packages tell."""
     driven: Mapping[int, float] = field(default_factory=dict)
     """The same where a current is driven; empty for a device that cannot."""
-    baud: int = 921600
-    handshake: str = "rts/cts"
     oldest: int = 0
     """Firmware below this is refused; 1300 is 1.3."""
 
@@ -57,12 +55,10 @@ _NEXUS = {
 _NEXUS_DRIVEN = {index + 32: amperes for index, amperes in _NEXUS.items() if index < 16}
 _ES4_LR = Device("EmStat4 LR", -3.0, 3.0, _LOW, _LOW, oldest=1200)
 _ES4_HR = Device("EmStat4 HR", -6.0, 6.0, _HIGH, _HIGH, oldest=1200)
-_PICO_KIND = Device(
-    "EmStat Pico", -1.7, 2.0, {**_PICO, **_PICO_FAST}, {}, 230400, "xon/xoff", oldest=1300
-)
+_PICO_KIND = Device("EmStat Pico", -1.7, 2.0, {**_PICO, **_PICO_FAST}, oldest=1300)
 DEVICES: Mapping[str, Device] = {
     "espico": _PICO_KIND,
-    "senswb": Device("Sensit Wearable", -1.7, 2.0, _PICO_KIND.ranges, {}, 230400, "xon/xoff"),
+    "senswb": Device("Sensit Wearable", -1.7, 2.0, _PICO_KIND.ranges),
     "es4_lr": _ES4_LR,
     "es4_hr": _ES4_HR,
     "mes4lr": Device("MultiEmStat4 LR", -3.0, 3.0, _LOW, _LOW, oldest=1200),

@@ -8,7 +8,7 @@ and looks.
 from __future__ import annotations
 
 import math
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -21,12 +21,12 @@ from drivers.errors import (
     NotRunningError,
 )
 from drivers.lab import DriverSpec, Identity, OpenRequest
-from drivers.methodscript.codec import Ended, Failed, Package
+from drivers.methodscript.codec import Ended, Event, Failed, Package
 from drivers.methodscript.codes import meaning
 from drivers.methodscript.scripts import hold_script
 from drivers.methodscript.session import Look, Session, expect
 from drivers.methodscript.settings import MethodScriptSettings
-from drivers.methodscript.stream import Overheard, Stream
+from drivers.methodscript.stream import Stream, volts_and_amperes
 from drivers.methodscript.wire import Port
 from drivers.potentiostat import (
     OVERLOAD,
@@ -103,20 +103,20 @@ class MethodScriptPotentiostat(Potentiostat):
         if self._given:
             self._session.forget()
             self._given = False
-        if self._session.running and self._stream is None:
-            return self._overheard()
         if not self._session.running:
             return self._at_rest()
-        assert self._stream is not None
-        last = self._stream.last
-        if last is None:
-            return PotentiostatStatus(self._stream.order.mode != "rest", True, math.nan, math.nan)
+        if self._stream is None:
+            return self._overheard()
+        order, last = self._stream.order, self._stream.last
+        volts, amperes, status = (
+            (math.nan, math.nan, 0) if last is None else (last.voltage, last.current, last.status)
+        )
         return PotentiostatStatus(
-            cell_on=self._stream.order.mode != "rest",
+            cell_on=order.mode != "rest",
             running=True,
-            voltage=last.voltage,
-            current=last.current,
-            overload=bool(last.status & OVERLOAD),
+            voltage=volts,
+            current=amperes,
+            overload=bool(status & OVERLOAD),
             age=wall_seconds() - self._heard,
         )
 
@@ -143,6 +143,7 @@ class MethodScriptPotentiostat(Potentiostat):
 
     def hold(self, order: HoldOrder) -> Generator[Samples, None, Held]:
         """Do one hold; when it is over the cell is at open circuit."""
+        self._open()
         self._check(order)
         return self._hold(self._ranged(order))
 
@@ -151,6 +152,7 @@ class MethodScriptPotentiostat(Potentiostat):
         self._open()
         session = self._session
         stream = self._streams(self._ranged(order), after)
+        stream.compared = True
         # what came is in the spool already, backlog included, unless nobody keeps one
         for event in session.spooled() or session.backlog:
             if isinstance(event, Package):
@@ -170,26 +172,6 @@ class MethodScriptPotentiostat(Potentiostat):
         self._session.open()
         expect(self._session, self._settings.serial)
 
-    def _overheard(self) -> PotentiostatStatus:
-        """Return the newest sample of a hold that nobody follows yet; all that is heard is kept."""
-        session, settings = self._session, self._settings
-        until = wall_seconds() + settings.reply_time + 3 * settings.heartbeat / self._speed
-        heard = Overheard()
-        for event in session.backlog:
-            heard.hear(event)
-        while heard.newest is None and not heard.over and wall_seconds() < until:
-            for event in session.events(LOOK_EVERY):
-                session.backlog.append(event)
-                heard.hear(event)
-        if heard.over:
-            session.stop()
-            return self._at_rest()
-        if heard.newest is None:
-            return PotentiostatStatus(True, True, math.nan, math.nan)
-        volts, amperes = heard.newest
-        overload = bool((volts.status | amperes.status) & OVERLOAD)
-        return PotentiostatStatus(True, True, volts.value, amperes.value, overload)
-
     def _note(self, look: Look) -> Look:
         self._looked = (wall_seconds(), look)
         return look
@@ -203,6 +185,15 @@ class MethodScriptPotentiostat(Potentiostat):
         return PotentiostatStatus(
             look.cell_on, False, look.voltage, current, age=wall_seconds() - when
         )
+
+    def _overheard(self) -> PotentiostatStatus:
+        """Return what a script tells that nobody has taken up yet; what is heard is kept for it."""
+        session = self._session
+        until = wall_seconds() + self._settings.reply_time
+        while (heard := _newest(session.backlog)) is None and wall_seconds() < until:
+            session.backlog += session.events(LOOK_EVERY)
+        volts, amperes = (math.nan, math.nan) if heard is None else heard
+        return PotentiostatStatus(amperes != 0.0, True, volts, amperes)
 
     def _check(self, order: HoldOrder) -> None:
         """Refuse what the device cannot do, before the cell is connected."""
@@ -315,7 +306,7 @@ class MethodScriptPotentiostat(Potentiostat):
             if isinstance(event, Package):
                 stream.take(event)
             elif isinstance(event, Failed):
-                session.after_an_error()
+                session.running = False
                 raise InstrumentFaultError(
                     f"methodscript {session.serial}: the device ended the hold: "
                     f"{meaning(event.code)}. The cell is off"
@@ -341,6 +332,14 @@ class MethodScriptPotentiostat(Potentiostat):
             self._note(self._session.cell_off())
         assert stream.held is not None
         return stream.held
+
+
+def _newest(events: Sequence[Event]) -> tuple[float, float] | None:
+    """Return volts and amperes of the newest sample in `events`."""
+    for event in reversed(events):
+        if isinstance(event, Package) and (pair := volts_and_amperes(event)) is not None:
+            return pair
+    return None
 
 
 def _open(request: OpenRequest) -> MethodScriptPotentiostat:

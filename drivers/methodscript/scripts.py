@@ -1,8 +1,9 @@
 """The scripts that are sent: one hold is one short script, which ends by itself and says how.
 
 The device counts time and charge, looks at the cell every interval, sends a sample at least every
-heartbeat, and ends the hold at whichever end or limit comes first, cell off. Each line of data is
-sent twice, and how it ended three times: the protocol has no checksum.
+heartbeat, and ends the hold at whichever end or limit comes first, cell off. The protocol has no
+checksum: before the cell is connected the script tells its figures, so that they can be compared;
+each line of data is sent twice; and how the hold ended three times.
 """
 
 from __future__ import annotations
@@ -21,6 +22,10 @@ from drivers.potentiostat import EndedBy, HoldOrder
 LONGEST_LINE = 255
 ENDS: tuple[EndedBy, ...] = ("stopped", "voltage", "current", "time", "charge", "slope", "limit")
 """What the device says of an end, by number."""
+FIGURES_SENT = 3
+"""How often the script tells its figures."""
+COMPARED_WITHIN = 0.2
+"""s before the cell is connected, in which the host may stop a script that came garbled. Ours."""
 _REACHED = 7
 """The voltage that is to be held is reached."""
 OVER_CURRENT = 1.2
@@ -28,7 +33,7 @@ OVER_CURRENT = 1.2
 HUM_PER_LOOK = 5.850535
 """Bandwidth times interval, as in PalmSens' published scripts."""
 _NAMES = (
-    "volts", "amps", "secs", "charge", "before", "part", "since", "sent", "mark", "why", "left",
+    "volts", "amps", "secs", "charge", "before", "part", "since", "sent", "mark", "why",
 )  # fmt: skip
 CELL_OFF = ("set_pgstat_chan 0", "cell_off")
 
@@ -89,6 +94,24 @@ def hold_script(
     return lines
 
 
+def figures_of(order: HoldOrder, settings: MethodScriptSettings) -> dict[str, float]:
+    """Return the figures of a hold by the names that its script gives them."""
+    found = {"span": interval_of(order, settings), "left": _longest(order)[0]}
+    found |= {"upper": order.voltage_max, "lower": order.voltage_min}
+    if order.mode == "rest":
+        return found | ({} if order.end_slope is None else {"still": order.end_slope})
+    found |= {"drive": order.current, "full": order.current_range}
+    goal = order.end_voltage if order.mode == "current" else order.voltage
+    sign = 1.0 if order.current > 0 else -1.0
+    charge = None if order.end_charge is None else sign * float(f"{order.end_charge:.7g}")
+    ends = {"goal": goal, "enough": charge, "still": order.end_slope}
+    if order.mode != "current":
+        most, least = abs(order.current) * OVER_CURRENT, order.end_current
+        ends |= {"much": most, "much_back": -most, "little": least}
+        ends |= {"little_back": None if least is None else -least}
+    return found | {name: value for name, value in ends.items() if value is not None}
+
+
 def _longest(order: HoldOrder) -> tuple[float, EndedBy]:
     """Return after which time the device ends a hold, s, and what that end is."""
     if order.end_seconds is not None and order.end_seconds <= order.seconds_max:
@@ -121,7 +144,7 @@ class _Hold:
 
     def lines(self) -> list[str]:
         order = self.order
-        longest, by = _longest(order)
+        by, figures = _longest(order)[1], figures_of(order, self.settings)
         stages = {
             "rest": self._rest,
             "current": self._current,
@@ -129,17 +152,19 @@ class _Hold:
             "current then voltage": self._current_then_voltage,
         }
         return [
-            *(f"var {name}" for name in self._names()),
+            *(f"var {name}" for name in (*self._names(), *figures)),
             f"store_var mark {mark_of(order)}i ja",
             f"store_var why {ENDS.index(by)}i aa",
-            f"store_var left {literal(longest)} eb",
+            *(f"store_var {name} {literal(value)} jb" for name, value in figures.items()),
             *self._beginnings(),
+            *(_packed("mark", *figures) * FIGURES_SENT),
+            f"wait {literal(COMPARED_WITHIN)}",
             "set_pgstat_chan 0",
             *stages[order.mode](),
             "cell_off",
             "timer_get secs",
             *self._count(),
-            *(_package("pck_add why") * 3),
+            *(_package("why") * 3),
             "on_finished:",
             "cell_off",
         ]
@@ -176,7 +201,7 @@ class _Hold:
             *self._volts_range(),
             "cell_off",
             "timer_start",
-            f"meas_loop_ocp volts {self._interval()} left",
+            "meas_loop_ocp volts span left",
             *self._look([*self._slope_end()]),
             "endloop",
         ]
@@ -191,39 +216,37 @@ class _Hold:
         held = [
             f"store_var why {by}i aa",
             "sub_var left secs",
-            *_when(f"left < {self._interval()}", [f"store_var left {self._interval()} eb"]),
+            *_when("left < span", ["copy_var span left"]),
             *self._held(),
         ]
         return [*self._driven(ends), *_when(f"why == {_REACHED}i", held)]
 
     def _driven(self, ends: Sequence[str]) -> list[str]:
-        full = literal(self.order.current_range)
         return [
             "set_pgstat_mode 6",
             *self._hum(),
             *self._volts_range(),
-            f"set_range db {full}",
-            f"set_autoranging db {full} {full}",
+            "set_range db full",
+            "set_autoranging db full full",
             "set_i 0",
             "cell_on",
             "timer_start",
-            f"meas_loop_cp volts amps {literal(self.order.current)} {self._interval()} left",
+            "meas_loop_cp volts amps drive span left",
             *self._look(ends),
             "endloop",
         ]
 
     def _held(self) -> list[str]:
-        full, volts = literal(self.order.current_range), literal(self.order.voltage or 0.0)
         ends = [*self._current_end(), *self._charge_end(), *self._slope_end(), *self._too_much()]
         return [
             "set_pgstat_mode 3",
             *self._hum(),
-            f"set_range_minmax da {volts} {volts}",
-            f"set_range ba {full}",
-            f"set_autoranging ba {full} {full}",
-            f"set_e {volts}",
+            "set_range_minmax da goal goal",
+            "set_range ba full",
+            "set_autoranging ba full full",
+            "set_e goal",
             "cell_on",
-            f"meas_loop_ca volts amps {volts} {self._interval()} left",
+            "meas_loop_ca volts amps goal span left",
             *self._look(ends),
             "endloop",
         ]
@@ -239,9 +262,6 @@ class _Hold:
         highest = max(abs(self.order.voltage_min), abs(self.order.voltage_max))
         volts = literal(min(highest, self.device.voltage_max))
         return [f"set_range ab {volts}", f"set_autoranging ab {volts} {volts}"]
-
-    def _interval(self) -> str:
-        return literal(interval_of(self.order, self.settings))
 
     # -- at each look -----------------------------------------------------------------------
 
@@ -279,55 +299,50 @@ class _Hold:
     def _voltage_end(self) -> list[str]:
         if self.order.end_voltage is None:
             return []
-        beyond = ">=" if self.order.current > 0 else "<="
-        return _ends(f"volts {beyond} {literal(self.order.end_voltage)}", ENDS.index("voltage"))
+        return _ends(f"volts {self._beyond()} goal", ENDS.index("voltage"))
 
     def _reached(self) -> list[str]:
-        beyond = ">=" if self.order.current > 0 else "<="
-        return _ends(f"volts {beyond} {literal(self.order.voltage or 0.0)}", _REACHED)
+        return _ends(f"volts {self._beyond()} goal", _REACHED)
+
+    def _beyond(self) -> str:
+        return ">=" if self.order.current > 0 else "<="
 
     def _limits(self) -> list[str]:
-        why, order = ENDS.index("limit"), self.order
-        return [
-            *_ends(f"volts >= {literal(order.voltage_max)}", why),
-            *_ends(f"volts <= {literal(order.voltage_min)}", why),
-        ]
+        why = ENDS.index("limit")
+        return [*_ends("volts >= upper", why), *_ends("volts <= lower", why)]
 
     def _too_much(self) -> list[str]:
         """End a held voltage that takes more current than it may, either way."""
-        most = literal(abs(self.order.current) * OVER_CURRENT)
         why = ENDS.index("limit")
-        return [*_ends(f"amps >= {most}", why), *_ends(f"amps <= -{most}", why)]
+        return [*_ends("amps >= much", why), *_ends("amps <= much_back", why)]
 
     def _current_end(self) -> list[str]:
-        end = self.order.end_current
-        if end is None:
+        if self.order.end_current is None:
             return []
-        inside = _ends(f"amps >= -{literal(end)}", ENDS.index("current"))
-        return _when(f"amps <= {literal(end)}", inside)
+        return _when("amps <= little", _ends("amps >= little_back", ENDS.index("current")))
 
     def _charge_end(self) -> list[str]:
-        end, why = self.order.end_charge, ENDS.index("charge")
-        if end is None:
+        if self.order.end_charge is None:
             return []
-        beyond, sign = (">=", "") if self.order.current > 0 else ("<=", "-")
-        return _ends(f"charge {beyond} {sign}{literal(float(f'{end:.7g}'))}", why)
+        return _ends(f"charge {self._beyond()} enough", ENDS.index("charge"))
 
     def _slope_end(self) -> list[str]:
         if self.order.end_slope is None:
             return []
-        still = _ends(f"slope <= {literal(self.order.end_slope)}", ENDS.index("slope"))
         found = [
             *_amount("slope", "volts", "first"),
             "div_var slope lasts",
             "copy_var volts first",
             "copy_var secs begun",
-            *still,
+            *_ends("slope <= still", ENDS.index("slope")),
         ]
         over = literal(self.settings.slope_over)
         return ["copy_var secs lasts", "sub_var lasts begun", *_when(f"lasts >= {over}", found)]
 
 
 def _package(*more: str) -> list[str]:
-    names = ("mark", "secs", "volts", "amps", "charge")
-    return ["pck_start", *(f"pck_add {name}" for name in names), *more, "pck_end"]
+    return _packed("mark", "secs", "volts", "amps", "charge", *more)
+
+
+def _packed(*names: str) -> list[str]:
+    return ["pck_start", *(f"pck_add {name}" for name in names), "pck_end"]

@@ -76,6 +76,8 @@ class Session:
         self.running = False
         """A script runs, as far as we know."""
         self.code, self.firmware, self.serial = "", "", ""
+        self._deaf_until = 0.0
+        """Wall time until which the device does not hear."""
         self.dropped = 0
         """Lines outside the grammar, or that nobody asked for."""
 
@@ -151,7 +153,6 @@ class Session:
         if hard:
             self._send("Z")
         self._await((Ended, Refused, NotAccepted), self.backlog)
-        wait_a_moment(AFTER_AN_ERROR)
 
     def _ask_serial(self) -> None:
         for _ in range(TRIES):
@@ -169,7 +170,6 @@ class Session:
                     return
                 self._send("Z")  # silent, or not of ours: it is ended
                 self._await((Ended,), self.backlog)
-                wait_a_moment(AFTER_AN_ERROR)
         raise LinkError("methodscript: the device does not tell its serial number; restart it")
 
     # -- events -----------------------------------------------------------------------------
@@ -212,11 +212,15 @@ class Session:
         if self._spool is not None and data:
             with self._spool.open("ab") as file:
                 file.write(data)
-        self._waiting.extend(self._replies.feed(data))
+        events = self._replies.feed(data)
+        if any(isinstance(event, (Refused, NotAccepted, Failed)) for event in events):
+            self._deaf_until = wall_seconds() + AFTER_AN_ERROR
+        self._waiting.extend(events)
 
     def _send(self, text: str) -> None:
         if self._wire is None:
             raise LinkError("methodscript: the connection was lost; check the cable, then resume")
+        wait_a_moment(max(0.0, self._deaf_until - wall_seconds()))
         try:
             self._wire.send(text.encode("ascii") + b"\n")
         except OSError as error:
@@ -230,11 +234,6 @@ class Session:
         )
 
     # -- scripts ----------------------------------------------------------------------------
-
-    def after_an_error(self) -> None:
-        """Note that the script has ended by an error, and wait until the device hears again."""
-        self.running = False
-        wait_a_moment(AFTER_AN_ERROR)
 
     def start(self, lines: Sequence[str]) -> None:
         """Start a script.
@@ -254,7 +253,7 @@ class Session:
         if isinstance(told, Accepted):
             return
         if isinstance(told, NotAccepted):
-            self.after_an_error()
+            self.running = False
             where = f" in line {told.line}" if told.line else ""
             raise InstrumentFaultError(
                 f"methodscript {self.serial}: script not accepted{where}: {meaning(told.code)}"
@@ -276,8 +275,6 @@ class Session:
             told = self._await((Echo, Refused, Ended))
             if isinstance(told, Echo):
                 told = self._await((Ended, Refused))
-            if isinstance(told, Refused):
-                wait_a_moment(AFTER_AN_ERROR)
             if isinstance(told, Ended) or (
                 isinstance(told, Refused) and told.code == NOTHING_RUNS and told.command == "Z"
             ):
@@ -297,8 +294,9 @@ class Session:
             LinkError: the device does not answer.
         """
         looked = Look(True, math.nan)
-        for _ in range(TRIES):
-            self.stop()
+        for first in (True, *[False] * (TRIES - 1)):
+            if self.running or not first:
+                self.stop()
             with suppress(InstrumentFaultError):
                 self._try(CELL_OFF)
             looked = self.look()
@@ -333,12 +331,12 @@ class Session:
         found: list[Event] = []
         over = self._await((Ended, Failed, NotAccepted, Refused), found)
         if isinstance(over, NotAccepted):
-            self.after_an_error()
+            self.running = False
             raise InstrumentFaultError(
                 f"methodscript {self.serial}: script not accepted: {meaning(over.code)}"
             )
         if isinstance(over, Failed):
-            self.after_an_error()
+            self.running = False
             return found, over
         if not isinstance(over, Ended):
             self.stop()

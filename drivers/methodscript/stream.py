@@ -2,7 +2,8 @@
 
 The protocol has no checksum: a digit that became another one still is a good line. So the script
 sends each line twice, and what does not come twice alike is no sample. It must also bear the hold's
-mark, and its time must go on.
+mark, and its time must go on. That the script itself came whole is told by its figures, which it
+sends before anything else.
 """
 
 from __future__ import annotations
@@ -14,13 +15,17 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from drivers.errors import ReadbackError
-from drivers.methodscript.codec import Ended, Event, Failed, Package, Variable
-from drivers.methodscript.scripts import ENDS, interval_of, mark_of
+from drivers.methodscript.codec import Package, Variable
+from drivers.methodscript.scripts import ENDS, FIGURES_SENT, figures_of, interval_of, mark_of
 from drivers.methodscript.settings import MethodScriptSettings
 from drivers.potentiostat import Held, HoldOrder, Samples
 
 _SAMPLE = (("ja",), ("eb",), ("ab", "da"), ("ba", "db"), ("ja",))
 _END = (*_SAMPLE, ("aa",))
+_GARBLED = (
+    "methodscript: the device does not tell the figures of the hold as they were sent: the script "
+    "was garbled on its way; the cell is off. Check the cable"
+)
 
 
 @dataclass(frozen=True)
@@ -36,27 +41,6 @@ class Sample:
 
 
 @dataclass
-class Overheard:
-    """What a device says of a hold that nobody follows: for a look at it before it is taken up."""
-
-    newest: tuple[Variable, Variable] | None = None
-    """Voltage and current of the last sample that came twice alike."""
-    over: bool = False
-    """The hold, or its script, is over."""
-    _once: str = ""
-
-    def hear(self, event: Event) -> None:
-        """Take what came."""
-        self.over = self.over or isinstance(event, Ended | Failed)
-        if not isinstance(event, Package):
-            return
-        once, self._once = self._once, repr(event)
-        if once == self._once and len(event.variables) in (len(_SAMPLE), len(_END)):
-            self.newest = event.variables[2], event.variables[3]
-            self.over = self.over or len(event.variables) == len(_END)
-
-
-@dataclass
 class Stream:
     """Takes packages of one hold, in order."""
 
@@ -66,12 +50,15 @@ class Stream:
     """Full scale, A, by index; empty where it is not compared."""
     after: float = -math.inf
     """s: what is not later was kept by an earlier process."""
+    compared: bool = False
+    """The device has the hold's figures as they were sent; taken for granted of one taken up."""
     last: Sample | None = None
     """The newest, given out or not."""
     held: Held | None = None
     """How it ended, once the device has said so."""
     dropped: int = 0
     """Lines that were no sample of this hold, or did not come twice."""
+    _differed: int = 0
     _once: Package | None = None
     _kept: list[Sample] = field(default_factory=list)
     _given: Sample | None = None
@@ -81,6 +68,7 @@ class Stream:
     def __post_init__(self) -> None:
         """Reckon what does not change."""
         self._mark = mark_of(self.order)
+        self._figures = tuple(figures_of(self.order, self.settings).values())
         beat = min(self.order.every, self.settings.heartbeat)
         self.beat = max(beat, interval_of(self.order, self.settings))
 
@@ -91,6 +79,8 @@ class Stream:
 
     def take(self, package: Package) -> None:
         """Take a line of data."""
+        if self._is_comparison(package):
+            return
         once, self._once = self._once, None
         if not self._is_ours(package):
             self.dropped += 1 + (once is not None)
@@ -114,18 +104,33 @@ class Stream:
     # -- parts ------------------------------------------------------------------------------
 
     def _is_ours(self, package: Package) -> bool:
-        variables = package.variables
-        wanted = {len(_SAMPLE): _SAMPLE, len(_END): _END}.get(len(variables), ())
-        return (
-            bool(wanted)
-            and variables[0].value == self._mark
-            and all(
-                variable.kind in kinds for variable, kinds in zip(variables, wanted, strict=True)
-            )
-        )
+        return _is_sample(package) and package.variables[0].value == self._mark
+
+    def _is_comparison(self, package: Package) -> bool:
+        """True for the figures that the script tells; as they were sent, or not.
+
+        Raises:
+            ReadbackError: they are others.
+        """
+        mark, *figures = package.variables
+        if len(figures) < 2 or any(figure.kind != "jb" for figure in figures):
+            return False
+        told = [figure.value for figure in figures]
+        same = len(told) == len(self._figures) and mark.value == self._mark
+        self.compared = self.compared or (same and all(map(_alike, told, self._figures)))
+        self._differed += not self.compared
+        if self._differed >= FIGURES_SENT:
+            raise ReadbackError(_GARBLED)
+        return True
 
     def _twice(self, variables: tuple[Variable, ...]) -> None:
-        """Take what came twice alike."""
+        """Take what came twice alike.
+
+        Raises:
+            ReadbackError: the script came garbled, or the device went to another range.
+        """
+        if not self.compared:
+            raise ReadbackError(_GARBLED)
         self._check_range(variables[3])
         seconds, volts, amperes, charge = (variable.value for variable in variables[1:5])
         status = variables[2].status | variables[3].status
@@ -191,3 +196,22 @@ class Stream:
             sample.current,
             on_device=True,
         )
+
+
+def volts_and_amperes(package: Package) -> tuple[float, float] | None:
+    """Return what a line of data of any hold tells; None where it is of none."""
+    if not _is_sample(package):
+        return None
+    return package.variables[2].value, package.variables[3].value
+
+
+def _is_sample(package: Package) -> bool:
+    variables = package.variables
+    wanted = {len(_SAMPLE): _SAMPLE, len(_END): _END}.get(len(variables), ())
+    return bool(wanted) and all(
+        variable.kind in kinds for variable, kinds in zip(variables, wanted, strict=True)
+    )
+
+
+def _alike(told: float, sent: float) -> bool:
+    return math.isclose(told, sent, rel_tol=1e-6)

@@ -80,8 +80,12 @@ class Port:
 
     def close(self) -> None:
         """Let go; may be repeated."""
+        # pyserial 3.5 does not close the socket of a broken connection
+        left = getattr(self._port, "_socket", None)
         with suppress(OSError):
             self._port.close()
+        if left is not None:
+            left.close()
 
 
 def _why(address: str, error: Exception) -> str:

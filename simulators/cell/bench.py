@@ -118,7 +118,8 @@ class SimPotentiostat(Potentiostat):
         now, last = self._channel.running, self._channel.last
         if now is not None and _same(now.row.order, order):
             return self._follow(now, after, self._world.now() - now.row.began)
-        if last is not None and not last.collected and _same(last.order, order):
+        told = last is None or last.collected or last.ended_by == "stopped"
+        if last is not None and not told and _same(last.order, order):
             return self._tell(last, after)
         self._channel.stop("stopped")
         raise NotRunningError(

@@ -113,11 +113,17 @@ class Channel:
         """Return volts, amperes and status at `times` (s, ascending) after `begin`.
 
         What the device sees if nothing is changed until then.
+
+        Raises:
+            ScriptError: the voltage cannot be held; the device protects itself.
         """
         volts, amperes = np.zeros_like(times), np.zeros_like(times)
         done = 0
         while done < len(times):
             leg = self._leg_at(begin + float(times[done]))
+            held = self.cell_on and self.mode != GALVANOSTAT
+            if held and leg.condition.view == "shorted":
+                raise ScriptError(0x0032)
             last = int(np.searchsorted(times + begin, leg.begin + leg.seconds, side="right"))
             last = max(last, done + 1)
             inside = np.clip(times[done:last] + begin - leg.begin, 0.0, leg.seconds)
@@ -186,8 +192,6 @@ class Channel:
         condition, until = self._fate.at(begin)
         longest = max(until - begin, 1e-6)
         held = self.cell_on and self.mode != GALVANOSTAT
-        if held and condition.view == "shorted":
-            raise ScriptError(0x0032)
         if held and condition.view == "cell":
             volts = self._volts - self._instrument.volts_off(begin)
             most = self._scale().true(self.full)
@@ -196,6 +200,8 @@ class Channel:
                 self.cell, begin, state, volts, most, longest, None, math.inf, condition
             )[0]
         current = self._scale().true(self._current) if self.cell_on and not held else 0.0
+        if held and condition.view == "shorted":
+            current = self._scale().true(self.full)
         floats = (math.copysign(self.device.voltage_max, current), 0.0) if current else OPEN
         turned = self.cell.turned(state, current)
         return step_leg(self.cell, begin, turned, current, longest, condition, floats)

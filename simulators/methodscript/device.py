@@ -5,7 +5,6 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Generator
-from contextlib import suppress
 
 from drivers.clock import ScaledClock
 from simulators.draws import generator
@@ -154,8 +153,7 @@ class SimDevice:
 
     def _over(self) -> None:
         self._script = self._machine = None
-        with suppress(ScriptError):
-            self.channel.settle(self.now())
+        self.channel.settle(self.now())
 
     def _fail(self, error: ScriptError) -> None:
         """End the script by an error; the cell stays as it is."""

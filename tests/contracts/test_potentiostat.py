@@ -211,6 +211,15 @@ def test_nothing_to_take_up_is_said_so(case: Case) -> None:
     assert not case.potentiostat.status().cell_on
 
 
+def test_a_hold_that_was_stopped_is_not_taken_up_as_if_that_were_its_end(case: Case) -> None:
+    holding = case.potentiostat.hold(case.order(end_seconds=60.0))
+    next(holding)
+    holding.close()
+    with pytest.raises(NotRunningError):
+        next(case.potentiostat.take_up(case.order(end_seconds=60.0), 0.0))
+    assert not case.potentiostat.status().cell_on
+
+
 def test_it_declares_what_the_interface_does(case: Case) -> None:
     said = action_of(type(case.potentiostat), "hold")
     assert said.irreversible

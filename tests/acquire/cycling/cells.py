@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from acquire.launch import begin_run, resume_run
+from acquire.operator import Command, send
 from protocols.loader import load_protocol
 from tests.campaigns.cycling_runs import cell_lab
 from tests.campaigns.scan import desk
@@ -46,22 +47,48 @@ def written(folder: Path, text: str = PROTOCOL) -> Path:
     return path
 
 
-def dying(readings: int) -> Callable[[str], None]:
-    """Return a boundary at which the process dies after so many readings."""
+def at_reading(number: int, then: Callable[[], None]) -> Callable[[str], None]:
+    """Return a boundary that does something when so many readings have come."""
     seen = 0
 
     def boundary(name: str) -> None:
         nonlocal seen
-        seen += name == "reading waiting"
-        if seen == readings:
-            raise Crash
+        if name == "reading waiting":
+            seen += 1
+            if seen == number:
+                then()
 
     return boundary
 
 
-def lived(out: Path, text: str = PROTOCOL, *, dies_at: int | None = None, **settings: Any) -> Path:
-    """Cycle a simulated cell and return the run's folder; the process may die at a reading."""
+def dying(readings: int) -> Callable[[str], None]:
+    """Return a boundary at which the process dies after so many readings."""
+
+    def die() -> None:
+        raise Crash
+
+    return at_reading(readings, die)
+
+
+def lived(
+    out: Path,
+    text: str = PROTOCOL,
+    *,
+    dies_at: int | None = None,
+    stops_at: int | None = None,
+    **settings: Any,
+) -> Path:
+    """Cycle a simulated cell and return the run's folder.
+
+    The process may die at a reading, or the operator stop it.
+    """
+
+    def stop() -> None:
+        (run,) = [path.parent for path in out.glob("*/run.db")]
+        send(run, Command("stop", "the test"))
+
     boundary = None if dies_at is None else dying(dies_at)
+    boundary = boundary if stops_at is None else at_reading(stops_at, stop)
     protocol = load_protocol(str(written(out.parent / f"{out.name}-protocol", text)))
     try:
         begin_run(protocol, cell_lab(**settings), out, seed=3, desk=desk(boundary))

@@ -55,6 +55,23 @@ def test_a_discharge_has_a_negative_current_and_its_own_end() -> None:
     assert order.current_range == 1e-6
 
 
+@pytest.mark.parametrize(("do", "first"), [("charge", 4.9), ("discharge", 5.0)])
+def test_of_two_ends_alike_the_one_counts_that_comes_first(do: str, first: float) -> None:
+    until = [{"voltage": 5.0}, {"voltage": 4.9}, {"time": 900.0}, {"time": 600.0}]
+    _, order = one({"do": do, "rate": "5C", "until": until})
+    assert order.end_voltage == first
+    assert order.end_seconds == 600.0
+
+
+def test_a_voltage_may_draw_what_the_safety_allows_and_needs_a_range_for_that() -> None:
+    held = {"do": "hold voltage", "voltage": 5.1, "until": [{"time": 60.0}]}
+    safety = {"voltage_min": 3.3, "voltage_max": 5.2, "current_max": 1e-5}
+    _, order = one(held, safety=safety)
+    assert (order.mode, order.voltage, order.current) == ("voltage", 5.1, 1e-5)
+    (refusal,) = refusals(step(schedule=[held]), SETUP)
+    assert refusal.startswith("hold voltage: 1.5e-05 A is above the device's largest range")
+
+
 def test_a_charge_after_a_larger_one_may_pass_more() -> None:
     asked = step()
     orders = Orders(asked, SETUP)

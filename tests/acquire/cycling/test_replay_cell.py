@@ -70,8 +70,9 @@ def test_a_table_of_our_own_gives_the_same_cycles_again(
         np.testing.assert_allclose(again.column(name), first.column(name), rtol=1e-6, atol=1e-11)
     off = np.array(result["efficiency"]) - np.array(lived["efficiency"])
     assert (abs(off) < 2 * np.array(result["efficiency_uncertainty"])).all()
-    with RunRecord(cell_run) as record:
-        assert record.simulated
+    assert again.identity is not None
+    assert again.identity.recorded
+    assert again.identity.simulated
 
 
 def test_a_replay_that_dies_goes_on_where_it_was(

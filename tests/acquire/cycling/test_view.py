@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from acquire.views import export
 from drivers.errors import InputError
 from tests.acquire.cycling.cells import gone_on, lived
 
+BDF = shutil.which("bdf")
 NAMES = (
     "Test Time / s,Voltage / V,Current / A,Unix Time / s,Cycle Count / 1,Step Count / 1,"
     "Step Index / 1"
@@ -80,13 +82,21 @@ def test_a_charge_is_positive_and_is_what_the_result_says(cell_run: Path) -> Non
     assert abs(columns["Current / A"][columns["Step Count / 1"] == 23]).max() < 1e-8
 
 
+def test_beside_the_table_stands_that_a_simulator_made_it(cell_run: Path) -> None:
+    told_there = json.loads((cell_run / "data" / "00-cycling.bdf.json").read_text(encoding="utf-8"))
+    assert told_there["origin"] == "SIMULATED"
+    assert told_there["title"] == "a short life"
+    assert told_there["nominal"]["capacity"] == pytest.approx(5.292e-3)
+
+
 def test_export_writes_the_table_anew(cell_run: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
     shutil.copytree(cell_run, run)
     before = (run / "data" / "00-cycling.bdf.csv").read_bytes()
     shutil.rmtree(run / "data")
     done = CliRunner().invoke(main, ["export", str(run), "--to", "bdf"])
-    assert done.output.strip() == str(run / "data" / "00-cycling.bdf.csv")
+    names = [f"00-cycling.bdf.{ending}" for ending in ("csv", "json")]
+    assert done.output.splitlines() == [str(run / "data" / name) for name in names]
     assert (run / "data" / "00-cycling.bdf.csv").read_bytes() == before
 
 
@@ -101,11 +111,22 @@ def test_parquet_without_pyarrow_says_how_to_get_it(
 def test_parquet_holds_the_same(cell_run: Path, tmp_path: Path) -> None:
     parquet = pytest.importorskip("pyarrow.parquet")
     shutil.copytree(cell_run, tmp_path / "run")
-    (path,) = export(tmp_path / "run", "bdf-parquet")
+    path, _ = export(tmp_path / "run", "bdf-parquet")
     assert path.name == "00-cycling.bdf.parquet"
     read = parquet.read_table(path)
     assert ",".join(read.column_names) == NAMES
     np.testing.assert_allclose(read["Voltage / V"], table(cell_run)["Voltage / V"], atol=1e-6)
+
+
+@pytest.mark.skipif(BDF is None, reason="bdf (pip install batterydf) is not on the path")
+def test_bdf_itself_has_nothing_to_say_against_it(cell_run: Path) -> None:
+    path = cell_run / "data" / "00-cycling.bdf.csv"
+    done = subprocess.run(
+        [str(BDF), "validate", str(path)], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert "BDF validation passed" in done.stdout
+    assert "\N{WARNING SIGN}" not in done.stdout + done.stderr
+    assert "arning" not in done.stdout + done.stderr
 
 
 def test_a_run_without_a_cell_has_no_bdf(a_run_folder: Path) -> None:
@@ -149,7 +170,7 @@ def test_a_run_that_was_cut_off_has_a_page_and_a_table_and_then_marks_the_cycle(
     page = write_report(run).read_text(encoding="utf-8")
     assert "Voltage profiles" in page
     assert "cycling, not ended" in page
-    (path,) = export(run, "bdf")
+    path, _ = export(run, "bdf")
     before = table(run)
     gone_on(run)
     result = view(run)["results"][0]
@@ -164,6 +185,19 @@ def test_a_run_that_was_cut_off_has_a_page_and_a_table_and_then_marks_the_cycle(
     assert len(after["Voltage / V"]) > len(before["Voltage / V"])
     assert (np.diff(after["Test Time / s"]) >= 0).all()
     assert path.exists()
+
+
+@pytest.mark.parametrize("way", ["dies_at", "stops_at"])
+def test_a_hold_that_was_stopped_goes_on_to_its_end(
+    cell_run: Path, tmp_path: Path, way: str
+) -> None:
+    run = lived(tmp_path / "runs", block=200.0, **{way: 70})
+    gone_on(run)
+    (whole,), (result,) = view(cell_run)["results"], view(run)["results"]
+    # the operator is heard a little later: perhaps between two holds
+    assert len(result["interrupted"]) <= 1
+    for name in ("charged_coulomb", "capacity_coulomb"):
+        assert result[name] == pytest.approx(whole[name], rel=5e-3)
 
 
 def test_rates_are_named_as_protocols_write_them() -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from acquire.fib.bridge import crossed_share
+from acquire.fib.bridge import bridged_share, crossed_share
 from drivers.fib import BeamPicture
 from tests.acquire.fib.drawn import grid, noisy
 
@@ -39,3 +41,24 @@ def test_what_still_crosses_a_cut_is_seen(left: float) -> None:
 def test_a_cut_in_too_dark_an_image_is_not_told() -> None:
     found = crossed_share(cut(3.0e-6, counts=0.3), gap=WHERE, inwards=-1)
     assert found.refusal is not None
+
+
+def joint(bridged: float, frames: int, seed: int) -> BeamPicture:
+    """Return a face beside a gap that is as dark, under a bright top; a share is bridged."""
+    u, v = grid(18e-6, 512)
+    lamella = (u < 6e-6) & (v > -0.5e-6)
+    bright = np.where(lamella & (v < 0.5e-6), 0.52, np.where(u > 6.25e-6, 0.33, 0.42))
+    bright = np.where(v < -0.5e-6, 0.3, bright)
+    metal = (u > 6e-6) & (u < 6.25e-6) & (v > 0.6e-6) & (v < 0.6e-6 + bridged * 1.2e-6)
+    picture = noisy(np.where(metal, 0.475, bright) * 26.0 * frames, 18e-6, 20e-9, seed)
+    return replace(picture, charge=float(frames))
+
+
+@pytest.mark.parametrize("bridged", [0.0, 0.5, 1.0])
+def test_a_bridge_of_poor_contrast_is_told_with_more_frames(bridged: float) -> None:
+    gap = (6.0e-6, 6.25e-6, 0.6e-6, 1.8e-6)
+    before, noise = joint(0.0, 1, 1), joint(bridged, 1, 2)
+    assert "more dose" in (bridged_share(before, noise, gap=gap, inwards=-1).refusal or "")
+    found = bridged_share(before, joint(bridged, 32, 3), gap=gap, inwards=-1)
+    assert found.value == pytest.approx(bridged, abs=0.12)
+    assert found.refusal is None

@@ -8,8 +8,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from drivers.errors import InstrumentFaultError, LimitError, LinkError, NotRunningError
+from drivers.errors import (
+    InstrumentFaultError,
+    LimitError,
+    LinkError,
+    NotRunningError,
+    ReadbackError,
+)
+from drivers.methodscript.codec import Package, Variable
+from drivers.methodscript.scripts import mark_of
 from drivers.methodscript.stream import Stream
+from drivers.methodscript.wire import Wire
 from drivers.potentiostat import HoldOrder
 from protocols.errors import InputError
 from simulators.methodscript.trouble import DeviceFaults
@@ -44,7 +53,10 @@ terminal = pytest.mark.skipif(sys.platform == "win32", reason="pseudo-terminals 
 
 @pytest.mark.parametrize("kind", ["tcp", pytest.param("terminal", marks=terminal)])
 def test_every_kind_of_hold_is_done_and_counted(kind: str) -> None:
-    with served(terminal=kind == "terminal") as bench, closing(bench.open()) as device:
+    with (
+        served(terminal=kind == "terminal", speed=1500.0) as bench,
+        closing(bench.open()) as device,
+    ):
         holds = [
             order("rest", end_seconds=20.0),
             order(end_voltage=4.7),
@@ -98,13 +110,14 @@ def test_the_cell_is_off_after_an_error_that_left_it_on(code: int) -> None:
         assert not device.status().cell_on
 
 
+@pytest.mark.slow
 def test_a_cell_that_stays_on_is_said_so() -> None:
     with served() as bench:
         device = bench.open()
         hold = device.hold(order(end_voltage=5.1))
         next(hold)
         bench.channel.stuck_on = True
-        with pytest.raises(LinkError.__mro__[1], match="disconnect it by hand"):
+        with pytest.raises(ReadbackError, match="disconnect it by hand"):
             hold.close()
         bench.channel.stuck_on = False
         device.close()
@@ -126,8 +139,6 @@ def test_a_hold_that_goes_on_is_taken_up_by_another_process(bench: Bench) -> Non
         assert held.charge == pytest.approx(bench.passed(), rel=2e-3)
         assert not bench.channel.cell_on
     hold.close()
-    with pytest.raises(LinkError):
-        next(first.hold(asked))
 
 
 def test_the_end_of_a_hold_that_nobody_heard_is_still_told() -> None:
@@ -157,6 +168,7 @@ def test_another_hold_is_not_taken_up_but_ended(bench: Bench) -> None:
         assert not bench.channel.cell_on
 
 
+@pytest.mark.slow
 def test_what_overflowed_while_nobody_listened_is_a_gap() -> None:
     with served(buffer=4000, speed=100.0) as bench:
         asked = order(end_seconds=150.0)
@@ -258,24 +270,66 @@ def test_a_port_that_another_program_holds_is_refused() -> None:
 
 def test_a_script_that_somebody_else_left_is_ended_when_it_is_not_ours(bench: Bench) -> None:
     bench.device.hear(b"e\nvar v\nset_pgstat_mode 3\nmeas_loop_ocp v 1 100000\nendloop\n\n")
-    with closing(bench.open(reply_time=1.0)) as device:
+    with closing(bench.open(reply_time=0.5)) as device:
         assert not device.status().running
 
 
+@pytest.mark.slow
 def test_half_a_script_of_a_process_that_ended_does_no_harm(bench: Bench) -> None:
     bench.device.hear(b"e\nvar v\nset_pgstat_mode 6\ncell_on\nmeas_loop_cp v ")
-    with closing(bench.open(reply_time=1.0)) as device:
+    with closing(bench.open(reply_time=0.5)) as device:
         assert not bench.channel.cell_on
         _, held = run_hold(device, order("rest", end_seconds=5.0))
     assert held.ended_by == "time"
 
 
-def test_a_range_that_the_device_left_is_seen(bench: Bench) -> None:
-    from drivers.errors import ReadbackError
-    from drivers.methodscript.codec import Package, Variable
-    from drivers.methodscript.scripts import mark_of
+def test_a_device_that_trickles_is_heard_to_the_end() -> None:
+    faults = DeviceFaults(trickle=1e-4)
+    with served(speed=20.0, faults=faults) as bench, closing(bench.open()) as device:
+        _, held = run_hold(device, order("rest", end_seconds=5.0))
+    assert held.ended_by == "time"
 
-    stream = Stream(order(), bench.settings(), {15: 1e-5, 18: 1e-4})
+
+def test_garbage_between_the_lines_spoils_no_sample() -> None:
+    faults = DeviceFaults(garbage=0.05)
+    with served(speed=200.0, faults=faults) as bench, closing(bench.open()) as device:
+        blocks, held = run_hold(device, order("rest", end_seconds=60.0, every=1.0))
+        volts = np.concatenate([block.voltage for block in blocks])
+        assert held.ended_by == "time"
+        assert len(volts) > 40
+        assert volts == pytest.approx(volts[0], abs=2e-3)
+        bench.device.faults.garbage = 0.0
+
+
+class Garbles:
+    """Changes what is sent to the device."""
+
+    def __init__(self, wire: Wire, what: bytes, to: bytes) -> None:
+        self._wire, self._what, self._to = wire, what, to
+
+    def send(self, data: bytes) -> None:
+        self._wire.send(data.replace(self._what, self._to))
+
+    def receive(self, timeout: float) -> bytes:
+        return self._wire.receive(timeout)
+
+    def close(self) -> None:
+        self._wire.close()
+
+
+@pytest.mark.parametrize(
+    ("what", "to"), [(b"drive 7350n", b"drive 9350n"), (b"upper 5200m", b"upper 6000m")]
+)
+def test_a_script_that_came_garbled_is_ended(bench: Bench, what: bytes, to: bytes) -> None:
+    device = bench.open_through(lambda wire: Garbles(wire, what, to))
+    with closing(device):
+        with pytest.raises(ReadbackError, match="garbled on its way"):
+            run_hold(device, order(end_voltage=5.1))
+        assert not bench.channel.cell_on
+
+
+def test_a_range_that_the_device_left_is_seen(bench: Bench) -> None:
+    stream = Stream(order(), bench.settings(), {15: 1e-5, 18: 1e-4}, compared=True)
     package = Package(
         (
             Variable("ja", mark_of(order())),

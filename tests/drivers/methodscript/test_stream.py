@@ -1,9 +1,9 @@
 from __future__ import annotations
 
-from drivers.methodscript.codec import Ended, Package, event_of
+from drivers.methodscript.codec import Package, event_of
 from drivers.methodscript.scripts import mark_of
 from drivers.methodscript.settings import MethodScriptSettings
-from drivers.methodscript.stream import Overheard, Stream
+from drivers.methodscript.stream import Stream
 from drivers.methodscript.values import encoded
 from drivers.potentiostat import HoldOrder
 
@@ -23,21 +23,10 @@ def line(seconds: float, volts: float, why: int | None = None) -> Package:
 
 
 def test_an_end_at_the_moment_of_a_sample_is_no_second_sample() -> None:
-    stream = Stream(ORDER, MethodScriptSettings(), {})
+    stream = Stream(ORDER, MethodScriptSettings(), {}, compared=True)
     for each in (line(1.0, 4.0), line(2.0, 5.1), line(2.0, 5.1, why=1)):
         stream.take(each)
         stream.take(each)
     assert stream.block().seconds.tolist() == [1.0, 2.0]
     assert stream.held is not None
     assert stream.held.ended_by == "voltage"
-
-
-def test_a_hold_that_nobody_follows_shows_its_newest_sample_that_came_twice() -> None:
-    heard = Overheard()
-    for each in (line(1.0, 4.0), line(1.0, 4.0), line(2.0, 4.5)):
-        heard.hear(each)
-    assert heard.newest is not None
-    assert abs(heard.newest[0].value - 4.0) < 1e-6
-    assert not heard.over
-    heard.hear(Ended())
-    assert heard.over

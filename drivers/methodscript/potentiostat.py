@@ -275,6 +275,8 @@ class MethodScriptPotentiostat(Potentiostat):
         try:
             while not over:
                 over = self._listen(stream)
+                if stream.last is None and not over:
+                    continue  # nothing is known of the cell yet: there is nothing to look at
                 if over or stream.waiting >= MANY or wall_seconds() - given >= BLOCK:
                     given = wall_seconds()
                     yield stream.block()

@@ -171,7 +171,11 @@ class Stream:
     def _due(self, sample: Sample) -> bool:
         """True if the order's record wants this sample."""
         order, given = self.order, self._given
-        if given is None or sample.status:
+        if given is None:
+            return True
+        if sample.seconds <= given.seconds:
+            return False  # the end is told once more at the moment of a sample
+        if sample.status:
             return True
         if sample.seconds - given.seconds >= order.every * (1 - 1e-6):
             return True
@@ -181,7 +185,7 @@ class Stream:
         return by_volts or (order.current_change is not None and flowed >= order.current_change)
 
     def _end(self, sample: Sample, why: float) -> None:
-        if self._given is not sample:
+        if self._given is None or self._given.seconds < sample.seconds:
             self._kept.append(sample)
         ended_by = ENDS[int(why)] if why in range(len(ENDS)) else "stopped"
         self.held = Held(

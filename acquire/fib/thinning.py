@@ -47,14 +47,14 @@ LEARNED_MOST = 0.15e-6
 """Most that is learned from one slice, m."""
 LEAST = 8e-9
 """Thickness of the thinnest slice that is tried, m."""
-CENTRED = 4
+CENTRED = 6
 """How often the stage is corrected."""
-ALONG = 0.3e-6
-"""Distance along it that is left uncorrected, m: less than by how much slices are longer than the
-zone that is kept."""
+ALONG = 0.5e-6
+"""Distance along it that is left uncorrected, m: a stage comes no nearer in one move, slices are
+placed where the lamella is, and the image still holds the zone that is kept."""
 END_REACH = 2.5e-6
 """How far from where it is expected the lamella's free end is looked for, m."""
-ASIDE = 0.4e-6
+ASIDE = 0.8e-6
 """Distance across it from which on the stage brings the strip to the image's middle, m."""
 STRAYS = 0.8e-6
 """By which a tilt may displace the strip: the tilt axis is not quite at the surface, m."""
@@ -199,15 +199,20 @@ def centre(session: Session) -> None:
     kept would leave a part of it thick, and unseen.
     """
     at, tilt = session.places, session.setup.geometry.milling_tilt
+    off = (0.0, 0.0)
     for _ in range(CENTRED):
         measure(session)
         at.u = session.decide("lamella along", _right_end(session) - released_end(session.step))
         if abs(at.u) <= ALONG and abs(at.v) <= ASIDE:
             return
+        off = (at.u * 1e6, at.v * 1e6)
         session.shift(tilt, x=-at.u, y=-at.v)
         at.u = at.v = 0.0
         stand_still(session, joint_view(session))
-    session.ask(f"the lamella is {at.u * 1e6:.2g} um off along its length, not where it should be")
+    session.ask(
+        f"the lamella lies {off[0]:.2g} um off along its length and {off[1]:.2g} um across, and "
+        f"{CENTRED} moves of the stage did not bring it to the middle; look at the stage"
+    )
 
 
 def _right_end(session: Session) -> float:

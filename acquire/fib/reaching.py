@@ -45,8 +45,9 @@ OFF, OFF_PER_WAY = 0.4e-6, 0.1
 seen. Encoders err by about 1 %, tips are seen to 0.1 um. Ours, to verify."""
 FINE, FINER_TRIES = 0.12e-6, 4
 """Distance (m) from its place beside the end within which it goes in, and how often it is tried."""
-DEEP = 0.3e-6
-"""Below the free surface where the tip touches the lamella's end, m."""
+DEEP = 0.8e-6
+"""Below the free surface where the tip touches the lamella's end, m: with drift and noise at their
+worst its height is seen to 0.35 um, and a tip above the surface slides over the lamella."""
 NEAR_STEP = 0.45e-6
 """Of near moves, below the lab's 0.5 um, m."""
 PAST = 0.4e-6

@@ -60,7 +60,12 @@ class Port:
                 timeout=0,
                 write_timeout=WRITE_WITHIN,
                 exclusive=True,
+                do_not_open=True,
             )
+            for name in ("reset_input_buffer", "_reset_input_buffer"):
+                # as it opens, pyserial throws away what has come: a device tells it only once
+                setattr(self._port, name, lambda: None)
+            self._port.open()
         except (OSError, ValueError) as error:
             raise LinkError(_why(address, error)) from None
 

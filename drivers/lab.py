@@ -56,10 +56,10 @@ class OpenRequest:
     it in memory only."""
     keep: Callable[[str, str], None]
     """(file name, text) -> None: keep a file beside the run, such as the specimen as used."""
-    spool: Path | None = None
-    """File in which a driver may keep what its instrument tells only once, until the run has it."""
     beside: Mapping[str, Driver] = field(default_factory=dict)
     """Drivers of the lab that are open already, by role; those named by `DriverSpec.after`."""
+    spool: Path | None = None
+    """File in which a driver may keep what its instrument tells only once, until the run has it."""
 
 
 @dataclass(frozen=True)
@@ -351,8 +351,8 @@ def open_lab(
                 seed,
                 world,
                 keep or (lambda name, text: None),
-                folder / f"spool-{chosen.role}.txt" if folder else None,
                 dict(opened.drivers),
+                folder / f"spool-{chosen.role}.txt" if folder else None,
             )
             opened.drivers[chosen.role] = chosen.spec.open(request)
     except BaseException:

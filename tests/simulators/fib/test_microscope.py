@@ -175,10 +175,10 @@ def test_a_slice_is_unsafe_if_it_leaves_too_little_towards_the_other_face(
 ) -> None:
     world = tmp_path / "world.db"
     fib = open_fib(world, **STILL, prepared="polish")
-    x, y, _ = moved(fib.chamber.solid, "grid")
+    _, y, _ = moved(fib.chamber.solid, "grid")
     edge = y - 0.15 * UM + leaves  # the other face is half of 300 nm behind the middle
     slice_ = CleaningCrossSection(
-        x=x, y=edge + 0.1 * UM, width=5 * UM, height=0.2 * UM, scan="bottom_to_top"
+        x=0.0, y=edge + 0.1 * UM, width=5 * UM, height=0.2 * UM, scan="bottom_to_top"
     )
     run_through(
         fib.mill(replace(PIT, purpose="polish", patterns=(slice_,), current=3e-11, charge=1e-12))

@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import json
 import random
+import sqlite3
 import subprocess
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -80,8 +82,9 @@ def kill_one(folder: Path, number: int, seed: int, events: int, whole: float) ->
     out, at, began = folder / f"{number:03d}", draw.randrange(1, events), wall_seconds()
     while wall_seconds() - began < LONGEST and process.poll() is None:
         worlds = list(out.glob("*/world-xps.db"))
-        if worlds and len(ledger(worlds[0])) >= at:
-            break
+        with suppress(sqlite3.OperationalError):  # its tables are not there yet
+            if worlds and len(ledger(worlds[0])) >= at:
+                break
         wait_a_moment(draw.uniform(0.0005, 0.004))
     process.kill()
     process.wait()

@@ -16,14 +16,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from drivers.clock import Clock
+from drivers.clock import Clock, JumpingClock, ScaledClock
 from protocols.errors import InputError
 
 Place = tuple[float, float, float, float, float]
 """Centre x and y, extent along and across (m) and angle (rad) of a rectangle in the frame."""
 
-_TABLES = """
-CREATE TABLE IF NOT EXISTS state (name TEXT PRIMARY KEY, value TEXT NOT NULL);
+_STATE = "CREATE TABLE IF NOT EXISTS state (name TEXT PRIMARY KEY, value TEXT NOT NULL);"
+_LEDGER = """
 CREATE TABLE IF NOT EXISTS ledger (
     id INTEGER PRIMARY KEY, exposure INTEGER NOT NULL, key TEXT NOT NULL, kind TEXT NOT NULL,
     t REAL NOT NULL, seconds REAL NOT NULL, electrons REAL NOT NULL, current REAL NOT NULL,
@@ -34,6 +34,8 @@ CREATE INDEX IF NOT EXISTS begun ON ledger (key) WHERE kind = 'unblank';
 CREATE INDEX IF NOT EXISTS by_exposure ON ledger (exposure);
 """
 _COLUMNS = "exposure, key, kind, t, seconds, electrons, current, x, y, along, across, angle, note"
+WALL = 0.5
+"""Wall seconds between two yields on a clock that does not jump."""
 SAVE_TIME_EVERY = 1.0
 """World seconds between two notes of the time while nothing physical happens."""
 
@@ -75,17 +77,20 @@ def read_state(db: sqlite3.Connection, name: str) -> Any:
     return None if row is None else json.loads(row[0])
 
 
-class World:
-    """Time, state and ledger of one simulated instrument.
+class WorldFile:
+    """Time and state of one simulated instrument, in a file that outlives its process.
 
     Times are seconds since the instrument was first opened, in whole microseconds, so that a run
     that was cut off and resumed has the same times as one that was not.
     """
 
-    def __init__(self, path: Path | None, clock: Clock, *, seed: int, down_time: float) -> None:
+    def __init__(
+        self, path: Path | None, clock: Clock, *, seed: int, down_time: float, tables: str
+    ) -> None:
         """Open the world in the file `path`, or make it; None keeps it in memory.
 
-        A world that exists keeps its own seed, and `down_time` seconds have passed in it.
+        A world that exists keeps its own seed, and `down_time` seconds have passed in it. `tables`
+        makes those that the instrument has besides its state.
 
         Raises:
             InputError: the file is something else.
@@ -97,7 +102,7 @@ class World:
         try:
             self._db.execute("PRAGMA journal_mode = WAL")
             self._db.execute("PRAGMA synchronous = OFF")
-            self._db.executescript(_TABLES)
+            self._db.executescript(_STATE + tables)
         except sqlite3.DatabaseError as error:
             self._db.close()
             raise InputError(
@@ -109,14 +114,13 @@ class World:
         self.seed: int = seed if known is None else known
         if known is None:
             self.put("seed", seed)
-        (latest,) = self._db.execute("SELECT MAX(t) FROM ledger").fetchone()
-        saved = max(latest or 0.0, read_state(self._db, "time") or 0.0)
-        began = saved if known is None else saved + down_time
+        self._saved = max(self._latest(), read_state(self._db, "time") or 0.0)
+        began = self._saved if known is None else self._saved + down_time
         self._offset = began - clock.now()
-        self._saved = saved
-        last = self._db.execute("SELECT total FROM ledger ORDER BY id DESC LIMIT 1").fetchone()
-        self.electrons: float = last[0] if last else 0.0
-        """Electrons that have ever reached the specimen; only grows."""
+
+    def _latest(self) -> float:
+        """Return the newest time of the ledger, s."""
+        return 0.0
 
     def now(self) -> float:
         """Return the world's time in seconds."""
@@ -126,9 +130,11 @@ class World:
         """Let time pass until the world time `t`; returns at once if that is past."""
         self._clock.sleep(t - (self._clock.now() + self._offset))
 
-    def live_until(self, t: float) -> None:
-        """Have the world be at `t`, if it is not yet: time that passed while nobody looked."""
-        self._offset += max(0.0, t - (self._clock.now() + self._offset))
+    def longest_slice(self, jumping: float) -> float:
+        """Return the longest slice (s) between two yields; `jumping` is that of such a clock."""
+        if isinstance(self._clock, JumpingClock):
+            return jumping
+        return WALL * (self._clock.factor if isinstance(self._clock, ScaledClock) else 1.0)
 
     def get(self, name: str) -> Any:
         """Return a part of the state (JSON); None where there is none of that name."""
@@ -140,6 +146,38 @@ class World:
         if self._kept_text.get(name) != text:
             self._db.execute("INSERT OR REPLACE INTO state VALUES (?, ?)", (name, text))
             self._kept_text[name] = text
+
+    def close(self) -> None:
+        """Note the time and close the file, one file then; may be repeated."""
+        if self._open:
+            self._open = False
+            self.put("time", max(self.now(), self._saved))
+            with suppress(sqlite3.OperationalError):  # somebody reads it: it stays as it is
+                self._db.execute("PRAGMA journal_mode = DELETE")
+            self._db.close()
+
+
+class World(WorldFile):
+    """Time, state and ledger of exposures of one simulated instrument."""
+
+    def __init__(self, path: Path | None, clock: Clock, *, seed: int, down_time: float) -> None:
+        """Open the world in the file `path`, or make it; None keeps it in memory.
+
+        Raises:
+            InputError: the file is something else.
+        """
+        super().__init__(path, clock, seed=seed, down_time=down_time, tables=_LEDGER)
+        last = self._db.execute("SELECT total FROM ledger ORDER BY id DESC LIMIT 1").fetchone()
+        self.electrons: float = last[0] if last else 0.0
+        """Electrons that have ever reached the specimen; only grows."""
+
+    def _latest(self) -> float:
+        (latest,) = self._db.execute("SELECT MAX(t) FROM ledger").fetchone()
+        return latest or 0.0
+
+    def live_until(self, t: float) -> None:
+        """Have the world be at `t`, if it is not yet: time that passed while nobody looked."""
+        self._offset += max(0.0, t - (self._clock.now() + self._offset))
 
     def note_time(self) -> None:
         """Keep the time now and then while nothing physical happens."""
@@ -188,12 +226,3 @@ class World:
         row = self._db.execute("SELECT MAX(exposure) FROM ledger").fetchone()
         effects = read_ledger(self._db, "exposure = ?", row[0] or -1)
         return [] if any(effect.kind == "blank" for effect in effects) else effects
-
-    def close(self) -> None:
-        """Note the time and close the file, one file then; may be repeated."""
-        if self._open:
-            self._open = False
-            self.put("time", max(self.now(), self._saved))
-            with suppress(sqlite3.OperationalError):  # somebody reads it: it stays as it is
-                self._db.execute("PRAGMA journal_mode = DELETE")
-            self._db.close()

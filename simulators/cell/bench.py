@@ -223,7 +223,7 @@ class SimPotentiostat(Potentiostat):
 
     def _edges(self, now: Running, back: float, until: float) -> list[float]:
         """Return where the hold's blocks end, s since it began, ascending; `back` if it is late."""
-        step = self._world.slice(self._settings.block)
+        step = self._world.longest_slice(self._settings.block)
         first = [back] if back > 0 else []
         count = max(0, math.ceil((until - back) / step - 1e-9) - 1)
         inner = [back + step * (index + 1) for index in range(count)]

@@ -8,26 +8,21 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from drivers.clock import Clock, JumpingClock, ScaledClock
+from drivers.clock import Clock
 from drivers.potentiostat import HoldOrder
-from protocols.errors import InputError
 from simulators.cell.cell import CellState
+from simulators.world import WorldFile
 
 _TABLES = """
-CREATE TABLE IF NOT EXISTS state (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS holds (
     number INTEGER PRIMARY KEY, orders TEXT NOT NULL, began REAL NOT NULL, before TEXT NOT NULL,
     meter REAL NOT NULL, seconds REAL, ended_by TEXT, counted REAL, voltage REAL, current REAL,
     on_device INTEGER, after TEXT, collected INTEGER NOT NULL DEFAULT 0
 );
 """
-WALL = 0.5
-"""Wall seconds between two yields on a clock that does not jump."""
 
 
 @dataclass(frozen=True)
@@ -82,72 +77,21 @@ def read_holds(db: sqlite3.Connection, where: str = "1", *values: object) -> lis
     ]
 
 
-def read_state(db: sqlite3.Connection, name: str) -> Any:
-    """Return a part of a world's state; None where it has none of that name."""
-    row = db.execute("SELECT value FROM state WHERE name = ?", (name,)).fetchone()
-    return None if row is None else json.loads(row[0])
-
-
 def _state_of(text: str) -> CellState:
     values = json.loads(text)
     return CellState(**{**values, "modes": tuple(values["modes"])})
 
 
-class CellWorld:
-    """Time, cell and ledger. Times are whole microseconds since the device was first opened."""
+class CellWorld(WorldFile):
+    """Time, cell and ledger of holds of one simulated potentiostat."""
 
     def __init__(self, path: Path | None, clock: Clock, *, seed: int, down_time: float) -> None:
         """Open the world in the file `path`, or make it; None keeps it in memory.
 
-        A world that exists keeps its own seed, and `down_time` seconds have passed in it.
-
         Raises:
             InputError: the file is something else.
         """
-        self._clock = clock
-        self._db = sqlite3.connect(
-            str(path) if path else ":memory:", isolation_level=None, check_same_thread=False
-        )
-        try:
-            self._db.execute("PRAGMA journal_mode = WAL")
-            self._db.execute("PRAGMA synchronous = OFF")
-            self._db.executescript(_TABLES)
-        except sqlite3.DatabaseError as error:
-            self._db.close()
-            raise InputError(
-                f"{path} is not the world of a simulated potentiostat ({error}); move it away"
-            ) from None
-        self._open = True
-        known = self.get("seed")
-        self.seed: int = seed if known is None else known
-        if known is None:
-            self.put("seed", seed)
-        saved = float(self.get("time") or 0.0)
-        self._offset = saved + (0.0 if known is None else down_time) - clock.now()
-
-    def now(self) -> float:
-        """Return the world's time in seconds."""
-        return round(self._clock.now() + self._offset, 6)
-
-    def wait_until(self, t: float) -> None:
-        """Let time pass until the world time `t`; returns at once if that is past."""
-        self._clock.sleep(t - (self._clock.now() + self._offset))
-
-    def slice(self, longest: float) -> float:
-        """Return how long, s, a hold may go on between two yields."""
-        if isinstance(self._clock, JumpingClock):
-            return longest
-        return WALL * (self._clock.factor if isinstance(self._clock, ScaledClock) else 1.0)
-
-    def get(self, name: str) -> Any:
-        """Return a part of the state (JSON); None where there is none of that name."""
-        return read_state(self._db, name)
-
-    def put(self, name: str, value: Any) -> None:
-        """Keep a part of the state."""
-        self._db.execute(
-            "INSERT OR REPLACE INTO state VALUES (?, ?)", (name, json.dumps(value, allow_nan=False))
-        )
+        super().__init__(path, clock, seed=seed, down_time=down_time, tables=_TABLES)
 
     def last(self) -> HoldRow | None:
         """Return the newest hold; None before the first."""
@@ -179,12 +123,3 @@ class CellWorld:
     def note_time(self) -> None:
         """Keep the time."""
         self.put("time", self.now())
-
-    def close(self) -> None:
-        """Note the time and close the file, one file then; may be repeated."""
-        if self._open:
-            self._open = False
-            self.note_time()
-            with suppress(sqlite3.OperationalError):  # somebody reads it: it stays as it is
-                self._db.execute("PRAGMA journal_mode = DELETE")
-            self._db.close()

@@ -7,7 +7,6 @@ will happen to the cell. Where somebody stops it, the course is cut there.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -175,9 +174,3 @@ def step_leg(
     flows = 0.0 if condition.view == "open" else current
     steps = np.array([0.0]), np.array([flows])
     return Leg(cell, begin, condition, *steps, (state,), seconds, None, *floats)
-
-
-def legs_end(legs: Sequence[Leg]) -> tuple[float, CellState]:
-    """Return when the last leg ends, and the cell's state then."""
-    last = legs[-1]
-    return last.begin + last.seconds, last.state(last.seconds)

@@ -9,7 +9,8 @@ from itertools import groupby
 from pathlib import Path
 
 from simulators.cell.cell_file import CellFile
-from simulators.cell.cell_world import HoldRow, read_holds, read_state
+from simulators.cell.cell_world import HoldRow, read_holds
+from simulators.world import read_state
 
 
 @dataclass(frozen=True)

@@ -15,11 +15,9 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from drivers.clock import Clock, JumpingClock, ScaledClock
+from drivers.clock import Clock
 from simulators.world import World
 
-WALL = 0.5
-"""Wall seconds between two yields on a clock that does not jump."""
 PARTS, SHORTEST = 30, 1.0
 """Slices of an action on a clock that jumps, and the shortest of them, s."""
 _TABLES = """
@@ -90,9 +88,7 @@ class FibWorld(World):
 
     def longest(self, seconds: float) -> float:
         """Return the longest slice (s) of something that takes so many seconds."""
-        if isinstance(self._clock, JumpingClock):
-            return max(seconds / PARTS, SHORTEST)
-        return WALL * (self._clock.factor if isinstance(self._clock, ScaledClock) else 1.0)
+        return self.longest_slice(max(seconds / PARTS, SHORTEST))
 
     @contextmanager
     def at_once(self) -> Iterator[None]:

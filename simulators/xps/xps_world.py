@@ -9,11 +9,9 @@ import sqlite3
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from drivers.clock import Clock, JumpingClock, ScaledClock
+from drivers.clock import Clock, JumpingClock
 from simulators.world import World
 
-WALL = 0.5
-"""Wall seconds between two yields on a clock that does not jump."""
 LONGEST = 10.0
 """Slices of an etch on a clock that jumps, s."""
 SAME_PLACE = 0.2e-3
@@ -104,9 +102,7 @@ class XpsWorld(World):
 
     def longest(self) -> float:
         """Return the longest slice (s) between two yields."""
-        if isinstance(self._clock, JumpingClock):
-            return LONGEST
-        return WALL * (self._clock.factor if isinstance(self._clock, ScaledClock) else 1.0)
+        return self.longest_slice(LONGEST)
 
     @property
     def jumps(self) -> bool:

@@ -191,40 +191,23 @@ def _conduct(
     desk: Desk,
     shared: Clock | None,
 ) -> RunEnd:
-    """Open the lab, take the procedure as far as it goes, and write how it ended."""
+    """Claim the lab's channels, take the procedure as far as it goes, and write how it ended."""
     last = journal.last_stamp()
     utc = datetime.fromisoformat(last.utc) if last else None
     clock = shared or make_clock(lab.clock, last.time if last else 0.0, utc)
     time = RunTime(clock, last)
 
-    def keep(name: str, text: str) -> None:
-        if not (folder / name).exists():
-            write_whole(folder / name, text)
-
-    def go() -> _Ended:
-        seed = int(journal.meta("seed") or 0)
+    def claim() -> _Ended:
         with claims(lab, folder.name) as tokens:
             for channel, token in tokens.items():
                 value = {"channel": channel, "token": token}
                 journal.add_event("claim", value, time.stamp())
-            return go_on(seed)
-
-    def go_on(seed: int) -> _Ended:
-        try:
-            opened = open_lab(lab, clock=clock, seed=seed, folder=folder, keep=keep)
-        except LinkError as error:
-            raise LinkError(f"{NOT_REACHED}{error}") from None
-        ended = _ended_by(lambda: _Session(folder, journal, opened, desk, time, seed).go(protocol))
-        problems = opened.close()
-        for problem in problems:
-            journal.add_event("unsafe", {"text": problem}, time.stamp())
-            desk.observer.say(problem)
-        return ended if not problems or ended.exit_code else _Ended("fault", problems[0], 3)
+            return _in_the_lab(folder, journal, protocol, lab, desk, time, clock)
 
     try:
         running = {"state": "running", "reason": "", "gap_s": time.gap}
         journal.add_event("session", running, time.stamp())
-        ended = _ended_by(go)
+        ended = _ended_by(claim)
         with suppress(LiftlineError):
             value = {"state": ended.state, "reason": ended.reason}
             journal.add_event("session", value, time.stamp())
@@ -235,6 +218,34 @@ def _conduct(
         raise ended.error
     Views(folder, say=desk.observer.say).refresh()
     return RunEnd(folder, ended.state, ended.reason, ended.exit_code)
+
+
+def _in_the_lab(
+    folder: Path,
+    journal: Journal,
+    protocol: LoadedProtocol,
+    lab: Lab,
+    desk: Desk,
+    time: RunTime,
+    clock: Clock,
+) -> _Ended:
+    """Open the lab, do the protocol, and leave every instrument safe."""
+    seed = int(journal.meta("seed") or 0)
+
+    def keep(name: str, text: str) -> None:
+        if not (folder / name).exists():
+            write_whole(folder / name, text)
+
+    try:
+        opened = open_lab(lab, clock=clock, seed=seed, folder=folder, keep=keep)
+    except LinkError as error:
+        raise LinkError(f"{NOT_REACHED}{error}") from None
+    ended = _ended_by(lambda: _Session(folder, journal, opened, desk, time, seed).go(protocol))
+    problems = opened.close()
+    for problem in problems:
+        journal.add_event("unsafe", {"text": problem}, time.stamp())
+        desk.observer.say(problem)
+    return ended if not problems or ended.exit_code else _Ended("fault", problems[0], 3)
 
 
 @dataclass(frozen=True)

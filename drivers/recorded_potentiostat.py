@@ -25,9 +25,10 @@ from drivers.cell_recording import (
     under_load,
     usual_ends,
 )
-from drivers.clock import Clock, RealClock
+from drivers.clock import Clock
 from drivers.errors import NotRunningError, RecordingError
 from drivers.lab import DriverSpec, Identity, OpenRequest
+from drivers.playing import file_to_play, pass_simulated
 from drivers.potentiostat import (
     EndedBy,
     Held,
@@ -165,11 +166,11 @@ class RecordedPotentiostat(Potentiostat):
         hold = self.recording.holds[number]
         left = hold.time - hold.time[0] > after
         seconds = (hold.time - hold.time[0])[left]
-        self._pass(hold.seconds - max(after, 0.0))
+        pass_simulated(self._clock, hold.seconds - max(after, 0.0))
         if len(seconds):
             status = np.zeros(len(seconds), np.uint8)
             yield Samples(seconds, hold.voltage[left], hold.current[left], status)
-        self._pass(self._until_next(number))
+        pass_simulated(self._clock, self._until_next(number))
         return self._held(hold)
 
     def _until_next(self, number: int) -> float:
@@ -189,11 +190,6 @@ class RecordedPotentiostat(Potentiostat):
         counted = self.recording.counted
         return Held(ended, hold.seconds, hold.charge, volts, amperes, on_device=counted)
 
-    def _pass(self, seconds: float) -> None:
-        """Let simulated time pass; nobody waits in real time for what is over."""
-        if not isinstance(self._clock, RealClock):
-            self._clock.sleep(seconds)
-
 
 def _written(order: HoldOrder) -> str:
     """Return an order as text; what is left of it has less charge to pass."""
@@ -202,9 +198,7 @@ def _written(order: HoldOrder) -> str:
 
 def _open(request: OpenRequest) -> RecordedPotentiostat:
     settings: RecordedPotentiostatSettings = request.settings
-    file = settings.file or (Path(request.address) if request.address else None)
-    if file is None:
-        raise RecordingError("recorded-potentiostat: which file? Write settings: {file: cell.mpr}")
+    file = file_to_play(request, "recorded-potentiostat", "cell.mpr")
     recording = read_cell_recording(file)
     return RecordedPotentiostat(recording, request.clock, settings.current_offset, request.world)
 

@@ -21,8 +21,9 @@ import numpy as np
 import numpy.typing as npt
 
 from drivers.action import action
-from drivers.errors import LimitError, RecordingError
+from drivers.errors import LimitError
 from drivers.lab import DriverSpec, Identity, OpenRequest
+from drivers.playing import file_to_play
 from drivers.recording import Recording, read_recording
 from drivers.stem import (
     Area,
@@ -230,9 +231,7 @@ def _within(distance: npt.NDArray[np.float64], width: float) -> npt.NDArray[np.b
 
 def _open(request: OpenRequest) -> RecordedStem:
     settings: Any = request.settings
-    file = settings.file or (Path(request.address) if request.address else None)
-    if file is None:
-        raise RecordingError("recorded-stem: which file? Write settings: {file: map.hspy}")
+    file = file_to_play(request, "recorded-stem", "map.hspy")
     return RecordedStem(read_recording(file, settings.signal), settings.pixel_time)
 
 

@@ -16,10 +16,11 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field
 
-from drivers.clock import Clock, RealClock
+from drivers.clock import Clock
 from drivers.errors import LimitError, RecordingError
 from drivers.lab import DriverSpec, Identity, OpenRequest
 from drivers.nxmpes import read_nxmpes
+from drivers.playing import file_to_play, pass_simulated
 from drivers.vamas.recording import read_vamas_recording
 from drivers.xps import (
     EtchBlock,
@@ -221,7 +222,7 @@ class RecordedXps(Xps):
             )
         stored = self._etch_times[cycle] if self._stored else None
         spectrum = found.spectrum(cycle, found.dwell or region.dwell, stored)
-        self._pass(found.points * spectrum.dwell * spectrum.sweeps)
+        pass_simulated(self._clock, found.points * spectrum.dwell * spectrum.sweeps)
         yield SweepBlock(np.asarray(spectrum.counts), spectrum.sweeps - 1, 0, found.points)
         self._given.add((cycle, region.line))
         return spectrum
@@ -239,15 +240,10 @@ class RecordedXps(Xps):
                 f"{self.recording.cycles}, or use liftline replay, which does"
             )
         seconds = self._etch_times[cycle + 1] - self._etch_times[cycle]
-        self._pass(etch.before + seconds + etch.after)
+        pass_simulated(self._clock, etch.before + seconds + etch.after)
         self._place.go_to(cycle + 1)
         yield EtchBlock(seconds, None)
         return Etched(seconds)
-
-    def _pass(self, seconds: float) -> None:
-        """Let simulated time pass; nobody waits in real time for what is over."""
-        if not isinstance(self._clock, RealClock):
-            self._clock.sleep(seconds)
 
 
 def asked_for(file: XpsRecording, asked: Region) -> RecordedRegion:
@@ -276,9 +272,7 @@ def asked_for(file: XpsRecording, asked: Region) -> RecordedRegion:
 
 def _open(request: OpenRequest) -> RecordedXps:
     settings: RecordedXpsSettings = request.settings
-    file = settings.file or (Path(request.address) if request.address else None)
-    if file is None:
-        raise RecordingError("recorded-xps: which file? Write settings: {file: profile.vms}")
+    file = file_to_play(request, "recorded-xps", "profile.vms")
     recording = read_xps_recording(file)
     return RecordedXps(recording, request.clock, settings.etch_per_cycle, request.world)
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from protocols.core_levels import AL_KA_EV, CoreLevel, core_level
 from protocols.eds import wrong
@@ -25,6 +25,18 @@ MOST_POINTS = 20_000
 """Channels of one region at most."""
 SURVEY = "survey"
 """Name of the survey among the regions."""
+
+
+def _name(line: str) -> str:
+    """Return the table's name of a core level."""
+    try:
+        return core_level(line).name
+    except ValueError as error:
+        raise wrong(str(error)) from None
+
+
+LevelName = Annotated[str, AfterValidator(_name)]
+"""A core level of the table, such as N 1s, also without the space."""
 
 
 class Region(Written):
@@ -48,12 +60,7 @@ class Region(Written):
     @field_validator("line")
     @classmethod
     def _is_a_level(cls, line: str) -> str:
-        if line == SURVEY:
-            return line
-        try:
-            return core_level(line).name
-        except ValueError as error:
-            raise wrong(str(error)) from None
+        return line if line == SURVEY else _name(line)
 
     @model_validator(mode="after")
     def _consistent(self) -> Region:
@@ -139,7 +146,7 @@ class ExpectedState(Written):
 class WatchedRegion(Written):
     """A line that is watched from cycle to cycle."""
 
-    line: str
+    line: LevelName
     """The core level, such as N 1s; one of the regions."""
     states: dict[str, ExpectedState] = Field(default_factory=dict)
     """Chemical states by name; what is found at none of them is told by its energy alone."""
@@ -165,14 +172,6 @@ class WatchedRegion(Written):
     faint_sweeps: Annotated[int, Field(ge=1, le=100)] | None = None
     """Further sweeps of the region in a cycle that leaves in doubt whether there is a peak."""
 
-    @field_validator("line")
-    @classmethod
-    def _is_a_level(cls, line: str) -> str:
-        try:
-            return core_level(line).name
-        except ValueError as error:
-            raise wrong(str(error)) from None
-
     @property
     def level(self) -> CoreLevel:
         """The core level."""
@@ -182,7 +181,7 @@ class WatchedRegion(Written):
 class Reference(Written):
     """A line whose binding energy is known, by which the others' are corrected for charging."""
 
-    line: str
+    line: LevelName
     """The core level; one of the regions."""
     energy: ElectronVolts
     """Its true binding energy."""
@@ -191,14 +190,6 @@ class Reference(Written):
     lines: tuple[str, ...] | None = None
     """The lines that it corrects; left out, all. Layers charge differently: name those that are in
     the same layer, and the difference of the two energies is what is measured."""
-
-    @field_validator("line")
-    @classmethod
-    def _is_a_level(cls, line: str) -> str:
-        try:
-            return core_level(line).name
-        except ValueError as error:
-            raise wrong(str(error)) from None
 
 
 class StopRule(Written):

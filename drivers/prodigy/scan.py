@@ -12,7 +12,6 @@ once would pass wrong in all, a third and a tenth of them.
 from __future__ import annotations
 
 from collections.abc import Generator
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 
@@ -296,11 +295,6 @@ class Scanner:
             lambda values: numbers(values, "Data", rows * (end - first)),
         )
         return np.asarray(data.reshape(rows, end - first).sum(axis=0))
-
-    def abandon(self) -> None:
-        """Leave a scan on the way out: nothing is scanned any more."""
-        with suppress(RefusalError):
-            self.stop()
 
 
 _ENDED = (

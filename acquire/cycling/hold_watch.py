@@ -60,13 +60,11 @@ class HoldWatch:
             column[good] for column in (block.seconds, block.voltage, block.current)
         )
         found = list(self._overload(block))
-        if not len(times) or self._order.mode == "rest":
-            self.stops = self.stops or any(policy == "stop" for _, policy in found)
-            return found
-        self._integrate(times, volts, amperes)
-        share = abs(self._charge) / self._expected
-        found += [(flag, self._flags.soft_short) for flag in self._short(volts)]
-        found += self._too_much(share) if share > self._factor * (1 + 1e-3) else ()
+        if len(times) and self._order.mode != "rest":
+            self._integrate(times, volts, amperes)
+            share = abs(self._charge) / self._expected
+            found += [(flag, self._flags.soft_short) for flag in self._short(volts)]
+            found += self._too_much(share) if share > self._factor * (1 + 1e-3) else ()
         self.stops = self.stops or any(policy == "stop" for _, policy in found)
         return found
 

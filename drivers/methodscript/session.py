@@ -313,8 +313,13 @@ class Session:
             LinkError: no answer that can be used.
             InstrumentFaultError: the device cannot measure.
         """
+        refused: InstrumentFaultError | None = None
         for _ in range(TRIES):
-            found, failed = self._try(look_script(self.device))
+            try:
+                found, failed = self._try(look_script(self.device))
+            except InstrumentFaultError as error:  # it may have arrived garbled, and none of it ran
+                refused = error
+                continue
             if failed is not None and failed.code in CELL_IS_ON:
                 return Look(True, math.nan)
             if failed is not None:
@@ -322,6 +327,8 @@ class Session:
             packages = [each for each in found if isinstance(each, Package)]
             if len(packages) == 1 and [v.kind for v in packages[0].variables] == ["ab"]:
                 return Look(False, packages[0].variables[0].value)
+        if refused is not None:
+            raise refused
         raise LinkError(f"methodscript {self.serial}: {TRIES} looks at the cell, none of use")
 
     def _try(self, lines: Sequence[str]) -> tuple[list[Event], Failed | None]:

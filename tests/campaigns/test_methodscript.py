@@ -21,6 +21,7 @@ def test_a_digit_that_the_line_changes_is_seen_by_sending_twice() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(300)  # it waits in real time for what a bad line loses
 def test_the_cell_is_off_after_every_hold_over_a_bad_line() -> None:
     score = holds(15)
     assert score.left_on == score.wrong == score.ends_wrong == 0

@@ -15,13 +15,14 @@ from datetime import datetime
 from pathlib import Path
 
 from acquire.flags import Flag
-from acquire.launch import NOT_REACHED, Desk, RunEnd, begin_run, resume_run
+from acquire.launch import NOT_REACHED, RunEnd, begin_run, resume_run
 from acquire.lease import holder, lease
 from acquire.night.alerts import alert
 from acquire.night.cells import WINDOW, Cell, next_of, strange
 from acquire.night.window import next_opening
 from acquire.operator import Command, Inbox
 from acquire.questions import Prompt
+from acquire.share import Desk
 from drivers.clock import Clock, JumpingClock
 from drivers.errors import LiftlineError, RunInUseError
 from protocols.night import NightPlan

@@ -314,6 +314,15 @@ class Journal:
         ).fetchone()
         return None if row is None else str(row[0])
 
+    def unended(self) -> list[Entry]:
+        """Return the actions in the middle of which the process ended, oldest first."""
+        rows = self._db.execute(
+            "SELECT DISTINCT e.* FROM entry e JOIN attempt a ON a.entry=e.id"
+            " LEFT JOIN outcome o ON o.entry=e.id"
+            " WHERE o.entry IS NULL AND a.ended_s IS NULL ORDER BY e.id"
+        )
+        return [Entry(*row) for row in rows]
+
     def last_metered(self, prefix: str) -> list[tuple[str, float, float]]:
         """Return (action, meter before, advance) of a role's settled attempts, newest first."""
         rows = self._db.execute(

@@ -12,7 +12,7 @@ from typing import Any
 
 from acquire.actions import Actions
 from acquire.attempts import Attempts
-from acquire.budgets import Budgets
+from acquire.budgets import Budgets, spend_of
 from acquire.cycling.potentiostat_rules import RULES as POTENTIOSTAT_RULES
 from acquire.eds.stem_rules import RULES as STEM_RULES
 from acquire.endings import StepSkipped
@@ -62,7 +62,8 @@ class Share:
         self._drivers: Mapping[str, Driver] = opened.drivers
         self.inbox = Inbox(folder)
         self._journal = journal
-        budgets = Budgets()
+        self._budgets = budgets = Budgets()
+        self._counted = 0
         simulated = any(chosen.spec.simulated for chosen in opened.lab.instruments)
         pictures = Pictures(folder, simulated=simulated)
 
@@ -90,6 +91,16 @@ class Share:
             after=views.refresh_if_due,
         )
         self.run = Run(journal, actions, attempts, questions, time, desk.observer, facts, seed)
+
+    def count(self, spends: Sequence[tuple[str, int, list[Any], bool]]) -> None:
+        """Count what another run has spent on the same specimen, as `RunRecord.spends` gives it."""
+        for _, _, row, _ in spends:
+            self._counted += 1
+            self._budgets.restore((-self._counted, 0), [spend_of(row)])
+
+    def spent(self) -> dict[str, dict[str, float | None]]:
+        """Return what was spent beside the limits of the present step."""
+        return self._budgets.summary()
 
     def go(self, steps: Sequence[Step]) -> None:
         """Do the steps one after the other."""

@@ -98,8 +98,8 @@ def export(folder: Path, form: str) -> list[Path]:
 
 
 def _views_of(record: RunRecord) -> Iterator[Path]:
-    from acquire.procedures import PROCEDURES
+    from acquire.procedures import SHOWN
 
     for step in record.steps():
-        if step.kind in PROCEDURES:
-            yield from PROCEDURES[step.kind].write_views(record, step)
+        if step.kind in SHOWN:
+            yield from SHOWN[step.kind].write_views(record, step)

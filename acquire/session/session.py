@@ -284,7 +284,7 @@ class Session:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if error is None:
+        if error is None or (isinstance(error, SystemExit) and not error.code):
             self.close()
         else:
             self._close("stopped", f"left by {type(error).__name__}: {error}".rstrip(": "))

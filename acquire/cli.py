@@ -250,11 +250,11 @@ def report(run_name: str, out: Path) -> int:
 @click.option(
     "--to",
     "form",
-    type=click.Choice(["hspy", "vamas", "bdf", "bdf-parquet"]),
+    type=click.Choice(["hspy", "vamas", "bdf", "bdf-parquet", "documents"]),
     default="hspy",
     show_default=True,
     help="hspy: all that was measured, for HyperSpy; vamas: depth profiles, for CasaXPS; bdf: "
-    "cells, battery data format, as CSV or Parquet.",
+    "cells, battery data format, as CSV or Parquet; documents: Bluesky's event-model, JSON lines.",
 )
 @OUT
 @_command

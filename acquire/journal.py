@@ -95,7 +95,8 @@ class Journal:
         self._begun = False
         self._broken = False
         try:
-            self._db = sqlite3.connect(path, isolation_level=None)
+            # one thread at a time uses it: a session's lock sees to that
+            self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
             self._db.execute("PRAGMA journal_mode=WAL")
             self._db.execute("PRAGMA synchronous=FULL")
             self._db.execute("PRAGMA wal_autocheckpoint=4000")

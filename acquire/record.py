@@ -239,6 +239,11 @@ class RunRecord:
             attempts = [(begun[number], held) for number, held in blocks.items()]
             yield Tried(entry, json.loads(request), attempts)
 
+    def with_readings(self) -> list[str]:
+        """Return the actions (role.method) that gave readings on their way."""
+        sql = "SELECT DISTINCT e.name FROM entry e JOIN block b ON b.entry=e.id ORDER BY e.name"
+        return [name for (name,) in self._db.execute(sql)]
+
     def last_block(self, name: str, kind: type[T]) -> T | None:
         """Return the newest reading of an action `name` as `kind`; None where there is none."""
         row = self._db.execute(
@@ -251,6 +256,14 @@ class RunRecord:
         tree, arrays = unpack_row(row[0], row[1], self._pictures.read)
         found: T = unpack(kind, tree, arrays)
         return found
+
+    def last_utc(self) -> str | None:
+        """Return the date of the newest thing in the record; None where there is nothing."""
+        row = self._db.execute(
+            "SELECT utc FROM (SELECT utc, time_s FROM outcome UNION ALL SELECT utc, time_s FROM"
+            " event UNION ALL SELECT utc, time_s FROM entry) ORDER BY time_s DESC LIMIT 1"
+        ).fetchone()
+        return None if row is None else str(row[0])
 
     def has_spent(self) -> bool:
         """Return True if any action that spends something of the specimen has been tried."""

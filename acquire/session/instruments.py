@@ -6,6 +6,7 @@ Each call is one line through the session's door. Its documentation is that of t
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 from acquire.session.given import Quantity, as_in, settings, si, si_or_none
@@ -67,6 +68,19 @@ class Instrument(Generic[D]):
             AttributeError: the driver has no such method.
         """
         return self._live.do(getattr(self._driver, method), *args, **kwargs)
+
+    @property
+    def readings(self) -> list[Any]:
+        """The readings of the newest call, as they came: spectra so far, samples of a hold."""
+        return self._live.readings
+
+    def stop(self, by: str) -> None:
+        """End what goes on now, safe, from another thread; nothing happens where nothing does."""
+        self._live.stop(by)
+
+    def utc(self) -> datetime:
+        """Return the lab's date and time, which is virtual where simulators hurry."""
+        return self._live.opened.clock.utc()
 
     def safe(self) -> None:
         """Leave the instrument safe: beams blanked, cell open, gun off. May be repeated."""

@@ -5,21 +5,24 @@ from __future__ import annotations
 import math
 import signal
 from collections import Counter
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from contextlib import ExitStack, suppress
 from datetime import datetime
 from pathlib import Path
+from threading import RLock
 from typing import Any, ParamSpec, TypeVar, overload
 
 from acquire.channels import claims
 from acquire.endings import Ending
 from acquire.files import write_whole
+from acquire.flags import Flag
 from acquire.folders import new_folder
 from acquire.journal import Journal
 from acquire.launch import SESSION, Lent, begin_journal
 from acquire.lease import lease
+from acquire.operator import Command
 from acquire.record import RunRecord
-from acquire.run import RunTime
+from acquire.run import Policy, RunTime
 from acquire.session.broken import asked, broken_off, known_identity, runs_of
 from acquire.session.line import Line
 from acquire.session.prompt import prompt_of
@@ -53,6 +56,10 @@ class LiveSession:
         self.line = line
         self._shown = shown
         self.desk = Desk(line, prompt_of)
+        self.readings: list[Any] = []
+        """Blocks of what was done last, or is done now."""
+        self._busy = False
+        self._one_at_a_time = RLock()
         self._done: Counter[str] = Counter()
         self._counted: dict[str, int] = {}
         self._known: dict[str, Identity] = {}
@@ -148,9 +155,12 @@ class LiveSession:
             RunStopped: somebody stopped it from another terminal; likewise.
             LiftlineError: as `Run.do`.
         """
-        with interruptible(self._share.inbox) as came:
+        with self._one_at_a_time, interruptible(self._share.inbox) as came:
+            self.readings = []
+            self.line.begins(method.__name__)
+            self._busy = True
             try:
-                result = self._run.watching(self.line).do(method, *args, **kwargs)
+                result = self._run.watching(self).do(method, *args, **kwargs)
             except (Ending, KeyboardInterrupt) as ending:
                 with suppress(LiftlineError):
                     self._run.give_up(None, method, args, str(ending) or "Ctrl-C, twice")
@@ -158,13 +168,25 @@ class LiveSession:
                     raise KeyboardInterrupt("stopped; the instrument is safe") from None
                 raise
             finally:
+                self._busy = False
                 self.line.clear()
-        self._tell_opened()
-        self._remember(method, result)
+            self._tell_opened()
+            self._remember(method, result)
         if signal.SIGINT in came:
             self._share.inbox.take()
             raise KeyboardInterrupt("it was done before it could be stopped; see the record")
         return result
+
+    def see(self, block: Any) -> Sequence[tuple[Flag, Policy]]:
+        """Keep and show a block of readings of what is done now; it raises no flag."""
+        self.readings.append(block)
+        self.line.see()
+        return ()
+
+    def stop(self, by: str) -> None:
+        """End what goes on now, safe, from another thread."""
+        if self._busy:
+            self._share.inbox.say(Command("stop", by))
 
     def _remember(self, method: Callable[..., Any], result: Any) -> None:
         """Count what moved something, and keep in mind where the result is from."""

@@ -82,6 +82,7 @@ def _image(axes: Any, image: Image | BeamPicture, origin: Origin) -> str:
     low, high = _percentiles(image.pixels)
     extent = [side * per for side in sides]
     axes.imshow(image.pixels, cmap="gray", extent=extent, vmin=low, vmax=high)
+    axes.locator_params(nbins=5)
     axes.set_xlabel(f"x / {unit}")
     axes.set_ylabel(f"y / {unit}")
     if isinstance(image, Image):

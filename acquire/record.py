@@ -239,6 +239,11 @@ class RunRecord:
             attempts = [(begun[number], held) for number, held in blocks.items()]
             yield Tried(entry, json.loads(request), attempts)
 
+    def reading_times(self, entry: int) -> list[float]:
+        """Return when each reading of an action came, seconds since the run began."""
+        rows = self._db.execute("SELECT time_s FROM block WHERE entry=? ORDER BY n", (entry,))
+        return [time for (time,) in rows]
+
     def with_readings(self) -> list[str]:
         """Return the actions (role.method) that gave readings on their way."""
         sql = "SELECT DISTINCT e.name FROM entry e JOIN block b ON b.entry=e.id ORDER BY e.name"

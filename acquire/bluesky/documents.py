@@ -15,13 +15,14 @@ import uuid
 from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from acquire.bluesky.devices import rows
 from acquire.bluesky.flat import data_key, flat
+from acquire.bluesky.measuring import rows
 from acquire.files import whole
 from acquire.record import Done, RunRecord
 from acquire.show import show
@@ -146,35 +147,43 @@ class _Documents:
         stream = f"{name.replace('.', '_')}_readings"
         for step in self._record.steps():
             for tried in self._record.readings(step.index, name, known.block):
+                times = iter(self._record.reading_times(tried.entry))
                 for begun, blocks in tried.attempts:
-                    for block in blocks:
-                        yield from self._page(stream, block, tried.entry, self._began + begun)
+                    samples = [
+                        sample
+                        for block in blocks
+                        for sample in _samples(flat(block, stream), stream, begun, next(times))
+                    ]
+                    yield from self._pages(stream, samples, tried.entry)
 
-    def _page(
-        self, stream: str, block: Any, entry: int, began: float
+    def _pages(
+        self, stream: str, samples: list[tuple[float, dict[str, Any]]], entry: int
     ) -> Iterator[tuple[str, Document]]:
-        """Yield the samples of one block as a page of events."""
-        samples = [{**row, f"{stream}_action": entry} for row in rows(flat(block, stream))]
-        if not samples:
-            return
-        yield from self._described(stream, samples[0], began, stream.split("_", 1)[0])
-        descriptor = self._descriptor(stream, samples[0])
-        first = self._events[descriptor]
-        self._events[descriptor] += len(samples)
-        numbers = range(first + 1, first + 1 + len(samples))
-        times = [began + float(row.get(f"{stream}_seconds", 0.0)) for row in samples]
-        yield (
-            "event_page",
-            {
-                "descriptor": descriptor,
-                "uid": [self._uid(f"{descriptor}/{number}") for number in numbers],
-                "seq_num": list(numbers),
-                "time": times,
-                "data": {key: [_plain(row[key]) for row in samples] for key in samples[0]},
-                "timestamps": dict.fromkeys(samples[0], times),
-                "filled": {},
-            },
-        )
+        """Yield the samples of one try of an action as pages of events, columns alike in each."""
+        for _, alike in groupby(samples, key=lambda sample: _shape(sample[1])):
+            held = [(self._began + time, row) for time, row in alike]
+            columns = {**held[0][1], f"{stream}_action": entry}
+            yield from self._described(stream, columns, held[0][0], stream.split("_", 1)[0])
+            descriptor = self._descriptor(stream, columns)
+            first = self._events[descriptor]
+            self._events[descriptor] += len(held)
+            numbers = range(first + 1, first + 1 + len(held))
+            times = [time for time, _ in held]
+            yield (
+                "event_page",
+                {
+                    "descriptor": descriptor,
+                    "uid": [self._uid(f"{descriptor}/{number}") for number in numbers],
+                    "seq_num": list(numbers),
+                    "time": times,
+                    "data": {
+                        **{key: [_plain(row[key]) for _, row in held] for key in held[0][1]},
+                        f"{stream}_action": [entry] * len(held),
+                    },
+                    "timestamps": dict.fromkeys(columns, times),
+                    "filled": {},
+                },
+            )
 
     def _event(
         self, stream: str, columns: dict[str, Any], time: float, role: str = ""
@@ -233,6 +242,19 @@ class _Documents:
                 },
             },
         )
+
+
+def _samples(
+    columns: dict[str, Any], stream: str, begun: float, came: float
+) -> Iterator[tuple[float, dict[str, Any]]]:
+    """Yield the samples of a block with their times, s since the run began.
+
+    Those that stand in arrays have a time of their own, since the action began; else it is when
+    the block came.
+    """
+    own = isinstance(columns.get(f"{stream}_seconds"), np.ndarray)
+    for row in rows(columns):
+        yield (begun + row[f"{stream}_seconds"] if own else came), row
 
 
 def _named(done: Done) -> dict[str, Any]:

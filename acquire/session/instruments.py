@@ -5,11 +5,13 @@ Each call is one line through the session's door. Its documentation is that of t
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import datetime
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
+from dataclasses import fields
+from typing import Any
+
+import numpy as np
 
 from acquire.session.given import Quantity, as_in, settings, si, si_or_none
+from acquire.session.instrument import Instrument
 from drivers.cryo import Cryo, CryoStatus
 from drivers.fib import (
     BeamPicture,
@@ -29,6 +31,7 @@ from drivers.potentiostat import (
     Potentiostat,
     PotentiostatSetup,
     PotentiostatStatus,
+    Samples,
 )
 from drivers.stem import Area, Image, Spectrum, Stem, StemSetup, StemStatus
 from drivers.xps import Etched, RegionSpectrum, Xps, XpsSetup, XpsStatus
@@ -36,58 +39,6 @@ from protocols import units
 from protocols.eds import ImageSettings
 from protocols.fib import BeamImage
 from protocols.xps import Etch, Region
-
-if TYPE_CHECKING:
-    from acquire.session.live import LiveSession
-
-D = TypeVar("D")
-
-
-class Instrument(Generic[D]):
-    """One instrument of a session; it is connected when it is first used."""
-
-    def __init__(self, role: str, use: Callable[[], LiveSession]) -> None:
-        """Made by the session; `use` begins its record when it is first called."""
-        self.role = role
-        self._use = use
-
-    @property
-    def _live(self) -> LiveSession:
-        return self._use()
-
-    @property
-    def _driver(self) -> D:
-        return cast("D", self._live.driver(self.role))
-
-    def do(self, method: str, *args: Any, **kwargs: Any) -> Any:
-        """Do a method of the driver with its own arguments, as `identity` or `image`.
-
-        For instruments and methods that have no plain call here.
-
-        Raises:
-            AttributeError: the driver has no such method.
-        """
-        return self._live.do(getattr(self._driver, method), *args, **kwargs)
-
-    @property
-    def readings(self) -> list[Any]:
-        """The readings of the newest call, as they came: spectra so far, samples of a hold."""
-        return self._live.readings
-
-    def stop(self, by: str) -> None:
-        """End what goes on now, safe, from another thread; nothing happens where nothing does."""
-        self._live.stop(by)
-
-    def utc(self) -> datetime:
-        """Return the lab's date and time, which is virtual where simulators hurry."""
-        return self._live.opened.clock.utc()
-
-    def safe(self) -> None:
-        """Leave the instrument safe: beams blanked, cell open, gun off. May be repeated."""
-        self._live.driver(self.role).safe()
-
-    def __repr__(self) -> str:
-        return f"<{type(self).__name__} {self.role}>"
 
 
 class SessionStem(Instrument[Stem]):
@@ -428,6 +379,16 @@ class SessionPotentiostat(Instrument[Potentiostat]):
             current_change=si_or_none("current_change", current_change, units.CURRENT),
         )
         return self._live.do(self._driver.hold, order)
+
+    def samples(self) -> Samples:
+        """Return all samples of the newest hold; arrays of one length, empty before one."""
+        blocks = [block for block in self.readings if isinstance(block, Samples)]
+        return Samples(
+            *(
+                np.concatenate([getattr(block, each.name) for block in blocks] or [np.zeros(0)])
+                for each in fields(Samples)
+            )
+        )
 
 
 KINDS: dict[str, type[Instrument[Any]]] = {

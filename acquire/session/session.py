@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any, TypedDict, TypeVar, Unpack
 
 from acquire.launch import RunEnd, begin_run, resume_run
 from acquire.procedures import roles_of
+from acquire.session.broken import broken_off
 from acquire.session.given import Quantity, settings
+from acquire.session.instrument import Instrument
 from acquire.session.instruments import (
     KINDS,
-    Instrument,
     SessionCryo,
     SessionFib,
     SessionPotentiostat,
@@ -73,7 +74,7 @@ class Session:
         quiet: bool = False,
         **limits: Unpack[Limits],
     ) -> None:
-        """Read the lab file; connect nothing.
+        """Read the lab file; connect nothing, unless the last session broke off in an action.
 
         Args:
             lab: the lab file.
@@ -93,6 +94,8 @@ class Session:
         self._live: LiveSession | None = None
         self._closed = False
         self._shown = show_in_notebooks()
+        if broken_off(self._lab, self._out, seed) is not None:
+            self._use()  # what was cut off is looked at now: a beam may be on
 
     @classmethod
     def simulated(

@@ -244,7 +244,7 @@ class LiveSession:
             self.count(folder)
             state = RunResult(folder).state
             if state == "interrupted":
-                self.line.say(f"{folder} was cut off; go on with it: resume({str(folder)!r})")
+                self.line.say(f"{folder} was cut off; go on with it: lab.resume({str(folder)!r})")
 
     # -- the end ----------------------------------------------------------------------------
 

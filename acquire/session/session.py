@@ -240,7 +240,7 @@ class Session:
         self._line.clear()
         live.count(end.folder)
         if end.reason == f"stopped by {CTRL_C}":
-            raise KeyboardInterrupt(f"safe; go on with it: resume({str(end.folder)!r})")
+            raise KeyboardInterrupt(f"safe; go on with it: lab.resume({str(end.folder)!r})")
         return RunResult(end.folder)
 
     # -- the record -------------------------------------------------------------------------

@@ -58,7 +58,7 @@ class LiveSession:
         self.desk = Desk(line, prompt_of)
         self.readings: list[Any] = []
         """Blocks of what was done last, or is done now."""
-        self._busy = False
+        self._busy = self._told_to_stop = False
         self._one_at_a_time = RLock()
         self._done: Counter[str] = Counter()
         self._counted: dict[str, int] = {}
@@ -113,8 +113,9 @@ class LiveSession:
         """
         if self.closed:
             raise RunFolderError("this session is over; begin another: Session(...)")
-        driver = self.opened.open(role)
-        self._tell_opened()
+        with self._one_at_a_time:
+            driver = self.opened.open(role)
+            self._tell_opened()
         return driver
 
     def _tell_opened(self) -> None:
@@ -170,6 +171,9 @@ class LiveSession:
             finally:
                 self._busy = False
                 self.line.clear()
+                if self._told_to_stop:  # nothing of it is left for the next one
+                    self._share.inbox.take()
+                    self._told_to_stop = False
             self._tell_opened()
             self._remember(method, result)
         if signal.SIGINT in came:
@@ -186,6 +190,7 @@ class LiveSession:
     def stop(self, by: str) -> None:
         """End what goes on now, safe, from another thread."""
         if self._busy:
+            self._told_to_stop = True
             self._share.inbox.say(Command("stop", by))
 
     def _remember(self, method: Callable[..., Any], result: Any) -> None:
@@ -205,6 +210,12 @@ class LiveSession:
             for kind, each in self._share.spent().items()
             if each["spent"] or each["limit"] != math.inf
         }
+
+    def saved(self) -> Path:
+        """Return the folder, with all that was done so far in its record."""
+        with self._one_at_a_time:
+            self._journal.commit()
+        return self.folder
 
     def lent(self) -> Lent:
         """Return what a run borrows."""

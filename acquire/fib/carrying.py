@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 
 from acquire.fib.aligning import locate
 from acquire.fib.cutting import in_electrons, joint_view
@@ -13,14 +14,20 @@ from acquire.fib.measured import Measured
 from acquire.fib.needle import needle_tip
 from acquire.fib.reaching import NEAR_STEP, lamella_end
 from acquire.fib.session import Session
+from acquire.fib.surface import PLAIN, note_surface
 from protocols.fib import Array
 
 BACK_OFF = 0.2e-6
 """By which the tip goes back after contact, m."""
 SEEN_GAP = 0.12e-6
 """Narrowest gap whose bridge is seen: a few pixels of an image of the joint, m."""
-BACK_OFFS = 4
-"""How often it goes back; the first steps may be lost in the backlash."""
+WIDE_GAP, WANTED_GAP = 0.45e-6, 0.3e-6
+"""Of a gap, above which the tip goes nearer again, and to which, m: a narrow one is bridged with
+less. Ours."""
+SET_IN = 8
+"""How often the gap is corrected; the first steps may be lost in the backlash."""
+CLOSER = 4
+"""Times the frames of an ion image that the joint is compared with afterwards."""
 BESIDE_JOINT = 0.1e-6
 """Between the lamella's end and the rectangles of the weld, m."""
 LOOKED_AT = 2e-6
@@ -41,6 +48,7 @@ def weld(session: Session) -> None:
     settings, half = session.step.weld, session.places.half
     before, gap = _open_gap(session)
     locate(session, before.ion)  # the weld follows what moves from this image on
+    note_surface(session, before.ion)
     if gap > settings.gap_max:
         session.ask(
             f"the gap to the needle is {gap * 1e6:.2g} um, more than "
@@ -67,25 +75,27 @@ def weld(session: Session) -> None:
 def _open_gap(session: Session) -> tuple[OpenJoint, float]:
     """Open a gap after contact, wide enough that its bridge is seen, and return it with its width.
 
-    A small step back may be lost in the needle's backlash, so the image says when it is enough.
+    A small step may be lost in the needle's backlash, so the image says when it is enough; after
+    one too many the tip goes nearer again.
     """
-    for _ in range(BACK_OFFS):
-        found, parts = _gap(session, 1)
-        seen = all(part.known for part in parts) and found.right - found.left >= SEEN_GAP
-        if session.decide("gap seen", seen):
+    for _ in range(SET_IN):
+        found = session.known("the gap to the needle", partial(_gap, session), _gap_parts)[0]
+        gap = session.decide("gap", found.right - found.left)
+        if session.decide("gap as it should be", SEEN_GAP <= gap <= WIDE_GAP):
             break
-        session.needle_by(x=BACK_OFF)
-    else:
-        found = session.known(
-            "the gap to the needle", lambda n: _gap(session, n), lambda looked: looked[1]
-        )[0]
-    return found, session.decide("gap", found.right - found.left)
+        nearer = max(-session.step.contact.step, WANTED_GAP - gap)
+        session.needle_by(x=BACK_OFF if gap < SEEN_GAP else nearer, step=NEAR_STEP)
+    return found, gap
+
+
+def _gap_parts(looked: tuple[OpenJoint, tuple[Measured, ...]]) -> tuple[Measured, ...]:
+    return looked[1]
 
 
 def _gap(session: Session, frames: int) -> tuple[OpenJoint, tuple[Measured, ...]]:
     """Return the gap between the lamella's right end and the tip, and what was measured of it."""
     view = joint_view(session)
-    ion, electron = session.ion(view, frames), session.electron(view, frames)
+    ion, electron = session.ion(view, CLOSER * frames), session.electron(view, PLAIN * frames)
     tip = needle_tip(ion)
     end = lamella_end(session, ion, tip)
     return OpenJoint(end.value, max(tip.u.value, end.value), ion, electron), (end, tip.u)

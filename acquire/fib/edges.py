@@ -67,6 +67,7 @@ def falling_edge(
     reach: float,
     width: float,
     along: Literal["u", "v"],
+    without: tuple[float, float] | None = None,
 ) -> Measured:
     """Return where, going right (`along` u) or down (v), bright changes most to dark, m.
 
@@ -77,12 +78,15 @@ def falling_edge(
         reach: how far from there it is looked for, each way (m).
         width: of what is averaged, across (m).
         along: direction in which the edge is crossed.
+        without: from where to where across something else is in the way (m); left out.
     """
     pixels = np.asarray(picture.pixels, float)
     if along == "u":
         pixels, u, v = pixels.T, v, u
     at_v, at_u = (places(count, picture.pixel_size) for count in pixels.shape)
     columns = np.abs(at_u - u) <= width / 2
+    if without is not None:
+        columns &= (at_u < without[0]) | (at_u > without[1])
     near = np.flatnonzero(np.abs(at_v - v) <= reach)
     if columns.sum() < 5 or len(near) < 8:
         return refused("the edge is not wholly in the image; use a larger field")

@@ -55,7 +55,7 @@ PAST = 0.4e-6
 """By which the tip may be seen beyond the lamella's end without contact, m: a tip gives way, then
 it breaks what it pushes. Ours."""
 TIP, CORE = 0.3e-6, 0.9
-"""Half the width of the tip (m) that is left out where the lamella's end is looked for, and the
+"""Half the width of the tip (m), which is left out where the lamella's end is looked for, and the
 share of its thickness in which it is."""
 AT_END = 0.8e-6
 """How far from where it is expected the lamella's end is looked for, m."""
@@ -288,17 +288,14 @@ def end_seen(session: Session, view: BeamImage) -> float:
 def lamella_end(
     session: Session, picture: BeamPicture, tip: Tip, reach: float = AT_END
 ) -> Measured:
-    """Return u of the lamella's right end in an ion image, on the wider side of the tip, m."""
-    at = session.places
-    upper, lower = at.v - CORE * at.half, at.v + CORE * at.half
-    if tip.v.known:
-        above, below = tip.v.value - TIP - upper, lower - tip.v.value - TIP
-        upper, lower = (upper, upper + above) if above > below else (lower - below, lower)
+    """Return u of the lamella's right end in an ion image, on both sides of the tip, m."""
+    at, v = session.places, tip.v
     return falling_edge(
         picture,
         u=at.u + session.step.lamella.length / 2,
-        v=(upper + lower) / 2,
+        v=at.v,
         reach=reach,
-        width=lower - upper,
+        width=2 * CORE * at.half,
         along="u",
+        without=(v.value - TIP, v.value + TIP) if v.known else None,
     )

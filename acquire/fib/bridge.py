@@ -20,8 +20,8 @@ HALF_WAY = 0.45
 redeposited metal is a little darker than lithium. Ours, to verify."""
 RISES = 0.27
 """Of the way from the image's dark to the lamella's top, by which a place grows brighter that is
-bridged where the gap was no darker than the lamella: the metal in the gap faces the beam, what was
-seen through it lies in the shadow. A share of the contrast: that may be poor. Ours, to verify."""
+bridged, at least: what is seen through a gap may be as bright as the lamella, but lies in the shadow,
+while the metal faces the beam. A share of the contrast: that may be poor. Ours, to verify."""
 ABOVE = 1e-6
 """Above the gap's box within which the lamella's top is seen, m."""
 BESIDE = 0.6e-6
@@ -68,7 +68,8 @@ def bridged_share(before: BeamPicture, after: BeamPicture, *, gap: Box, inwards:
         if min(len(lines), len(first)) < 4:
             return refused("the gap is not wholly in the image; centre it, or use a larger field")
         # behind the gap it may be as bright as the lamella: then it must have become brighter
-        low, high = levels or _risen(before, float(np.median(first)), gap, inwards)
+        low, high = levels or (float(np.median(first)),) * 2
+        high = max(high, low + _rise(before, gap, inwards))
         if HALF_WAY * (high - low) < TELLS * times * _noise(after, now, scale):
             return refused("the gap's lines are lost in the noise; use more dose")
         shares.append(float(np.mean(lines > low + HALF_WAY * (high - low))))
@@ -133,8 +134,8 @@ def _dark(lines: npt.NDArray[np.float64], levels: tuple[float, float]) -> bool:
     return len(lines) > 0 and float(np.median(lines)) < low + HALF_WAY / 2 * (high - low)
 
 
-def _risen(picture: BeamPicture, low: float, gap: Box, inwards: int) -> tuple[float, float]:
-    """Return how bright a gap is (`low`) and becomes where it is bridged."""
+def _rise(picture: BeamPicture, gap: Box, inwards: int) -> float:
+    """Return by how much at least a gap becomes brighter where it is bridged."""
     from scipy.ndimage import gaussian_filter
 
     smooth = gaussian_filter(np.asarray(picture.pixels, float), 2.0)
@@ -143,7 +144,7 @@ def _risen(picture: BeamPicture, low: float, gap: Box, inwards: int) -> tuple[fl
     beside = (left - BESIDE, left) if inwards < 0 else (right, right + BESIDE)
     rows, columns = (at_v > top - ABOVE) & (at_v < bottom), (at_u > beside[0]) & (at_u < beside[1])
     span = float(np.quantile(smooth[rows][:, columns], 0.8) - np.quantile(smooth, 0.01))
-    return low, low + RISES * max(span, 0.0)
+    return RISES * max(span, 0.0)
 
 
 def _noise(picture: BeamPicture, box: Box, scale: float) -> float:

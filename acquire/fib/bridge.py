@@ -20,8 +20,9 @@ HALF_WAY = 0.45
 redeposited metal is a little darker than lithium. Ours, to verify."""
 RISES = 0.27
 """Of the way from the image's dark to the lamella's top, by which a place grows brighter that is
-bridged, at least: what is seen through a gap may be as bright as the lamella, but lies in the shadow,
-while the metal faces the beam. A share of the contrast: that may be poor. Ours, to verify."""
+bridged, at least: what is seen through a gap may be as bright as the lamella, but lies in the
+shadow, while the metal faces the beam. A share of the contrast: that may be poor. Ours, to
+verify."""
 ABOVE = 1e-6
 """Above the gap's box within which the lamella's top is seen, m."""
 BESIDE = 0.6e-6

@@ -7,7 +7,7 @@ from functools import partial
 
 from acquire.fib.aligning import locate
 from acquire.fib.cutting import in_electrons, joint_view
-from acquire.fib.edges import falling_edge
+from acquire.fib.edges import rising_edge
 from acquire.fib.end_points import raise_flag
 from acquire.fib.joining import Joint, OpenJoint, cut_through, weld_joint
 from acquire.fib.measured import Measured
@@ -36,6 +36,9 @@ SLOW_BELOW = 2e-6
 """Height of the tip below which it is raised in near steps, m."""
 AROUND = 0.6e-6
 """How far from where it is expected the lamella's edge is looked for in the lift, m."""
+SPRINGS, CAME = 0.25e-6, 0.33
+"""By which a lamella that comes free springs to where the tip has drifted since it was welded (m),
+and the share of the way that it comes at least: one that stays is not seen to move. Ours."""
 TALL = 2e-6
 """Of the needle's joint, m: what the tip covers of the lamella's end; ours, to verify."""
 
@@ -123,12 +126,12 @@ def sever(session: Session) -> None:
 def lift(session: Session) -> None:
     """Raise the needle a little, see that the lamella comes with it, then raise it away."""
     step, run = session.step, session.run
-    edge = in_electrons(session, 0.0, session.places.half, 0.0)[1]
+    edge = in_electrons(session, 0.0, -session.places.half, 0.0)[1]
     for number, height in enumerate(step.lift.steps):
         if height > LOOKED_AT:
             _up(session, height)
             continue
-        before = front_edge(session, edge)
+        before = back_edge(session, edge)
         _up(session, height)
         comes = session.decide("comes with the needle", _came(session, before, height))
         edge = before.value - height * math.sin(session.setup.geometry.milling_tilt)
@@ -149,19 +152,16 @@ def raise_to_park(session: Session) -> None:
     _up(session, max(0.0, session.setup.needle_park.z - here.z))
 
 
-def front_edge(session: Session, v: float) -> Measured:
-    """Return where the electron image shows the front edge of the lamella's top, expected at v."""
-    at, lamella = session.places, session.step.lamella
+def back_edge(session: Session, v: float) -> Measured:
+    """Return where the electron image shows the back edge of the lamella's top, expected at v.
+
+    Behind it the trench lies in the shadow, whereas the face before it brightens as it comes out.
+    """
+    at, kept, view = session.places, session.step.lamella.kept, joint_view(session)
 
     def look(frames: int) -> Measured:
-        return falling_edge(
-            session.electron(joint_view(session), frames),
-            u=at.u,
-            v=v,
-            reach=AROUND,
-            width=lamella.kept,
-            along="v",
-        )
+        picture = session.electron(view, PLAIN * frames)
+        return rising_edge(picture, u=at.u, v=v, reach=AROUND, width=kept)
 
     return session.known("the lamella on the needle", look, lambda edge: (edge,))
 
@@ -178,6 +178,7 @@ def _up(session: Session, height: float) -> None:
 def _came(session: Session, before: Measured, height: float) -> bool:
     """True if the electron image shows the lamella as much higher as the needle went."""
     wanted = -height * math.sin(session.setup.geometry.milling_tilt)
-    after = front_edge(session, before.value + wanted)
+    after = back_edge(session, before.value + wanted)
     moved, sigma = after.value - before.value, math.hypot(before.sigma, after.sigma)
-    return abs(moved - wanted) <= max(0.3 * abs(wanted), 3 * sigma)
+    as_far = abs(moved - wanted) <= max(0.3 * abs(wanted), SPRINGS, 3 * sigma)
+    return as_far and moved / wanted >= CAME

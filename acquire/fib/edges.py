@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
@@ -97,6 +98,15 @@ def falling_edge(
     size = picture.pixel_size
     first, second = (Measured(float(at_v[0] + row * size), size) for row in rows)
     return agreed(first, second, "the edge", beyond=AGREE * size)
+
+
+def rising_edge(
+    picture: BeamPicture, *, u: float, v: float, reach: float, width: float
+) -> Measured:
+    """Return where, going down, dark changes most to bright, m; as `falling_edge` otherwise."""
+    turned = replace(picture, pixels=picture.pixels[::-1])
+    found = falling_edge(turned, u=u, v=-v, reach=reach, width=width, along="v")
+    return replace(found, value=-found.value)
 
 
 def _steepest_fall(

@@ -19,7 +19,7 @@ Floats = npt.NDArray[np.float64]
 Span = tuple[float, float]
 """From, to: m in the image."""
 
-SCALES = (1.5, 3.0)
+SCALES = (1.5, 2.5)
 """Standard deviations of the two filters, pixels; both must show the same edges."""
 AGREE = 3.0
 """Pixels that they may differ by."""

@@ -6,7 +6,7 @@ import math
 from dataclasses import replace
 
 from acquire.fib.aligning import locate, remember, stand_still
-from acquire.fib.bodies import Body, body_from
+from acquire.fib.bodies import Body, body_from_left
 from acquire.fib.carrying import raise_to_park
 from acquire.fib.cutting import in_electrons, joint_view
 from acquire.fib.end_points import raise_flag
@@ -116,14 +116,12 @@ def _post(session: Session) -> tuple[Body, Body]:
     """Return the post in the wide images of both beams."""
     view = session.step.views.wide
 
-    def look(picture: BeamPicture) -> Body:
-        return body_from(picture, "left")
+    def needed(post: Body) -> tuple[Measured, ...]:
+        return post.parts
 
     return (
-        session.known("the post", lambda n: look(session.ion(view, n)), lambda post: post.parts),
-        session.known(
-            "the post", lambda n: look(session.electron(view, n)), lambda post: post.parts
-        ),
+        session.known("the post", lambda n: body_from_left(session.ion(view, n)), needed),
+        session.known("the post", lambda n: body_from_left(session.electron(view, n)), needed),
     )
 
 

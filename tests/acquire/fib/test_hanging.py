@@ -1,4 +1,4 @@
-"""The lamella on its needle before the post: its end, its borders and the post's edge, or refused."""
+"""The lamella on its needle before the post: its end, borders and the post's edge, or refused."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Before:
     gap: float = 0.3e-6
     middle: float = 0.1e-6
     counts: tuple[float, float, float] = (11.0, 22.0, 37.0)
-    """Per pixel: of what is empty, of the lamella, of post and needle; here the poorest contrast."""
+    """Per pixel: of what is empty, of the lamella, of post and needle, in the poorest contrast."""
     step: float = 0.0
     """By which the lower half of its end reaches less far."""
     seed: int = 0

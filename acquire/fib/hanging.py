@@ -141,7 +141,7 @@ def _end(
 
     if len(rows) < 2 * PIECES:
         return "the lamella on the needle is too thin in the image; use a smaller field"
-    ends = []
+    ends, middle = [], int(columns[len(columns) // 2])
     for piece in np.array_split(rows, PIECES):
         profile = gaussian_filter1d(piece.mean(axis=0), scale)
         bright = float(np.median(profile[columns]))
@@ -149,14 +149,14 @@ def _end(
         if (bright - dark) / 2 < SURE_PIECE * noise:
             return "the lamella's end is lost in the noise; use more dose"
         level = (dark + bright) / 2
-        leftwards = profile[columns[0] :: -1]
+        leftwards = profile[middle::-1]
         beyond = _lasting(leftwards < level, max(2, round(DARK / size)))
         if not len(beyond):
             return "the lamella is not seen to end: nothing dark is at its left"
         crossing = _crossing(leftwards, int(beyond[0]), level)
-        if crossing is None:
+        if crossing is None or not beyond[0]:
             return "the lamella's end is not where the needle must have brought it"
-        ends.append(columns[0] - crossing)
+        ends.append(middle - crossing)
     return float(min(ends))
 
 

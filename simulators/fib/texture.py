@@ -31,7 +31,7 @@ def _tile(seed: int) -> Reals:
     down, across = np.fft.fftfreq(TILE)[:, None], np.fft.rfftfreq(TILE)
 
     def field(width: float) -> Reals:
-        noise = fft.rfft2(rng.standard_normal((TILE, TILE), dtype=np.float32))
+        noise = fft.rfft2(rng.standard_normal((TILE, TILE)).astype(np.float32))
         passed = np.exp(-2 * (math.pi * width) ** 2 * (down**2 + across**2))
         made = fft.irfft2(noise * passed.astype(np.float32), (TILE, TILE))
         return np.asarray(made / made.std())

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from acquire.fib.band import places
 from acquire.fib.measured import Measured, agreed, refused
 from acquire.fib.shift import shift_between
+from acquire.fib.smooth import smoothed
 from drivers.fib import BeamPicture
 
 Box = tuple[float, float, float, float]
@@ -38,6 +39,8 @@ SURE = 3.0
 """Times the scatter of its lines by which the lamella must be brighter than the gap before."""
 SCALES = (0.7, 1.4)
 """Standard deviations of the two filters, pixels; both must give the same share."""
+REACH = 5.0
+"""Standard deviations beyond which a filter sees nothing."""
 AGREE = 0.15
 """Share by which they may differ."""
 LARGEST = 0.6e-6
@@ -86,8 +89,6 @@ def crossed_share(picture: BeamPicture, *, gap: Box, inwards: int) -> Measured:
     For a cut behind which there is nothing: as dark as the darkest of the image. The cut is looked
     for within ASIDE of `gap`: it lies off by the shift between currents and by its own taper.
     """
-    from scipy.ndimage import gaussian_filter
-
     pixels = np.asarray(picture.pixels, float)
     at_v, at_u = (places(count, picture.pixel_size) for count in pixels.shape)
     left, right, top, bottom = gap
@@ -96,10 +97,10 @@ def crossed_share(picture: BeamPicture, *, gap: Box, inwards: int) -> Measured:
     rows, columns = (at_v > top) & (at_v < bottom), (at_u > beside[0]) & (at_u < beside[1])
     if rows.sum() < 4 or columns.sum() < 4 or right + ASIDE > at_u[-1] or left - ASIDE < at_u[0]:
         return refused("the cut is not wholly in the image; centre it")
-    low = float(np.quantile(gaussian_filter(pixels, 2.0), 0.01))
+    low = float(np.quantile(smoothed(pixels, 2.0), 0.01))
     shares = []
     for scale in SCALES:
-        smooth = gaussian_filter(pixels, scale)[rows]
+        smooth = smoothed(pixels, scale)[rows]
         bright = smooth[:, columns].mean(axis=1)
         high = float(np.median(bright))
         if high - low < SURE * _scatter(bright):
@@ -137,9 +138,7 @@ def _dark(lines: npt.NDArray[np.float64], levels: tuple[float, float]) -> bool:
 
 def _rise(picture: BeamPicture, gap: Box, inwards: int) -> float:
     """Return by how much at least a gap becomes brighter where it is bridged."""
-    from scipy.ndimage import gaussian_filter
-
-    smooth = gaussian_filter(np.asarray(picture.pixels, float), 2.0)
+    smooth = smoothed(picture.pixels, 2.0)
     left, right, top, bottom = gap
     at_v, at_u = (places(count, picture.pixel_size) for count in smooth.shape)
     beside = (left - BESIDE, left) if inwards < 0 else (right, right + BESIDE)
@@ -169,11 +168,18 @@ def _lines(
     picture: BeamPicture, u: tuple[float, float], v: tuple[float, float], scale: float
 ) -> npt.NDArray[np.float64]:
     """Return the mean brightness along u of each line between two v."""
-    from scipy.ndimage import gaussian_filter
-
-    smooth = gaussian_filter(np.asarray(picture.pixels, float), scale)
-    at_v, at_u = (places(count, picture.pixel_size) for count in smooth.shape)
+    at_v, at_u = (places(count, picture.pixel_size) for count in picture.pixels.shape)
     rows, columns = (at_v > v[0]) & (at_v < v[1]), (at_u > u[0]) & (at_u < u[1])
     if not columns.any():
         columns = np.abs(at_u - (u[0] + u[1]) / 2) <= picture.pixel_size / 2
-    return np.asarray(smooth[rows][:, columns].mean(axis=1), np.float64)
+    down, across = _near(rows, scale), _near(columns, scale)
+    smooth = smoothed(picture.pixels[down, across], scale)
+    return np.asarray(smooth[rows[down]][:, columns[across]].mean(axis=1), np.float64)
+
+
+def _near(chosen: npt.NDArray[np.bool_], scale: float) -> slice:
+    """Return what is chosen along an axis, with all that a filter sees from there."""
+    found, beyond = np.flatnonzero(chosen), math.ceil(REACH * scale)
+    if not len(found):
+        return slice(0, len(chosen))
+    return slice(max(0, int(found[0]) - beyond), int(found[-1]) + beyond + 1)

@@ -20,6 +20,8 @@ SMOOTH = 0.7
 """Standard deviation of the filter of a profile, pixels."""
 AGREE = 3.0
 """Pixels that they may differ by."""
+AROUND = 1e-6
+"""From the band out to where it is dark, m."""
 SURE = 5.0
 """Standard errors by which the edge must stand out."""
 
@@ -38,15 +40,17 @@ def outer_edges(picture: BeamPicture, *, kept: float, u: float = 0.0) -> tuple[M
     band = find_band(picture, columns)
     if isinstance(band, str):
         return refused(band), refused(band)
-    pixels = np.asarray(picture.pixels[:, columns], float)
-    rows = np.arange(len(v))[:, None] + band.slope * along[columns] / picture.pixel_size
+    near = (v > band.clear_above - AROUND) & (v < band.clear_below + AROUND)
+    pixels = picture.pixels[:, columns]
+    rows = np.flatnonzero(near)[:, None] + band.slope * along[columns] / picture.pixel_size
     low = np.clip(np.floor(rows).astype(int), 0, len(v) - 2)
+    v = v[near]
     part = np.clip(rows - low, 0.0, 1.0)
     at = np.arange(len(columns))
     turned = pixels[low, at] * (1 - part) + pixels[low + 1, at] * part
     profile = gaussian_filter1d(turned.mean(axis=1), SMOOTH)
     inside = (v > band.top) & (v < band.bottom)
-    around = (v > band.top - 1e-6) & (v < band.bottom + 1e-6)
+    around = (v > band.top - AROUND) & (v < band.bottom + AROUND)
     dark = float(np.quantile(profile[around], 0.1))
     level = dark + HALF * (float(np.median(profile[inside])) - dark)
     above = np.flatnonzero((v < (band.top + band.bottom) / 2) & (profile < level))

@@ -27,7 +27,7 @@ HEAD = """\
 kind: cycling
 nominal: {capacity: 1.47 uAh, basis: by area, source: the paper}
 record: {every: 60 s, voltage_change: 20 mV}
-safety: {voltage_min: 3.3 V, voltage_max: 5.2 V, current_max: 15 uA}
+safety: {voltage_min: 3.3 V, voltage_max: 5.2 V, current_max: 15 uA, charge_factor: 1.5}
 schedule:
 """
 PULSE = """\

@@ -49,8 +49,11 @@ def go(path: Path, out: Path, *, say: Callable[[str], None], as_json: bool) -> i
         for entry, state in zip(entries, night.states, strict=True):
             if state.state == "held":  # also of what its record knows nothing of
                 entry |= {"state": "held", "reason": state.reason, **NO_FORECAST}
-        write_whole(folder / "summary.json", json.dumps(entries, indent=1) + "\n")
-        write_whole(folder / "summary.txt", told(entries) + "\n")
+        try:
+            write_whole(folder / "summary.json", json.dumps(entries, indent=1) + "\n")
+            write_whole(folder / "summary.txt", told(entries) + "\n")
+        except OSError as error:
+            say(f"the summary cannot be kept in {folder}: {error}; make room")
     say("")
     say(told(entries))
     if as_json:

@@ -12,7 +12,7 @@ import numpy as np
 from acquire.channels import claims
 from acquire.record import RunRecord
 from acquire.show import show
-from drivers.errors import InputError, LiftlineError, LinkError
+from drivers.errors import InputError, LiftlineError, LinkError, StorageError
 from drivers.lab import Lab, load_lab, open_lab, simulated_lab
 from drivers.potentiostat import Potentiostat, Samples
 from protocols.loader import LoadedProtocol, load_protocol
@@ -101,9 +101,12 @@ def next_of(cell: Cell) -> tuple[str, str]:
     reason = str(view["reason"])
     if state == "stopped" and reason.startswith(GOES_ON):
         return "go on", ""
-    if state == "fault" and last[0].get("error") == LinkError.__name__:
+    error = last[0].get("error") if state == "fault" else None
+    if error == LinkError.__name__:
         # after a reboot devices may be later than we; a cable may be put back
         return "go on", reason
+    if error == StorageError.__name__:
+        return "go on", ""  # the command looks first whether there is room
     questions = [each["text"] for each in view["questions"] if each["answer"] is None]
     if state == "waiting" and not questions:
         return "go on", ""

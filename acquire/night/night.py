@@ -242,12 +242,16 @@ class Night:
             if state.state in ("done", "held"):
                 return
             try:
-                self._go(state)
+                end = self._go(state)
             except LiftlineError as error:  # refused: another process has it, or it is wrong
                 state.state, state.reason = "held", str(error)
                 return
             state.state, state.reason = next_of(state.cell)
             if state.state != "go on":
+                return
+            if end.state == "fault" and not state.reason:
+                # its record could not be written: the next command looks for room first
+                state.state, state.reason = "held", end.reason
                 return
             missed = self._missed(state, missed)
             if missed >= TRIES:

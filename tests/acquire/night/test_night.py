@@ -258,3 +258,28 @@ def test_a_link_that_stays_broken_holds_its_cell_in_the_end(tmp_path: Path) -> N
     assert [cells[name]["state"] for name in "AB"] == ["done", "held"]
     assert "tried 24 times" in cells["B"]["reason"]
     assert cells["B"]["done_utc"] is None
+
+
+def test_a_disk_that_is_full_holds_a_cell_until_the_next_command_finds_room(tmp_path: Path) -> None:
+    path = write(tmp_path, {"A": {}, "B": {}})
+    protocol = tmp_path / "short.yaml"
+    protocol.write_text(PROTOCOL.replace("every: 60 s", "every: 1 s"), encoding="utf-8")
+    plan = json.loads(path.read_text(encoding="utf-8"))
+    small = {
+        "name": "small",
+        "clock": "jumping",
+        "storage_limit_mb": 0.1,
+        "instruments": {"potentiostat": {"driver": "simulated-potentiostat"}},
+    }
+    (tmp_path / "small.yaml").write_text(json.dumps(small), encoding="utf-8")
+    plan["cells"][1] |= {"lab": "small.yaml", "settings": {}}
+    path.write_text(json.dumps(plan), encoding="utf-8")
+    code, cells, _ = night(path, tmp_path)
+    assert code == 1
+    assert [cells[name]["state"] for name in "AB"] == ["done", "held"]
+    assert "the record cannot be written" in cells["B"]["reason"]
+    (kept,) = tmp_path.glob("test/B/*/lab.yaml")
+    kept.write_text(json.dumps({**small, "storage_limit_mb": 50}), encoding="utf-8")
+    code, cells, _ = night(path, tmp_path)
+    assert code == 0
+    assert [cells[name]["state"] for name in "AB"] == ["done", "done"]

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
+from functools import partial
+from pathlib import Path
 
 import pytest
 
 from drivers.clock import wait_a_moment, wall_seconds
-from drivers.errors import NotRunningError, ReadbackError
+from drivers.errors import NotRunningError, ReadbackError, StorageError
+from drivers.methodscript import MethodScriptPotentiostat
 from drivers.methodscript.codec import Package, Replies
 from drivers.methodscript.devices import DEVICES
 from drivers.methodscript.scripts import TOLD_FOR, hold_script
+from drivers.methodscript.session import Session
 from drivers.methodscript.settings import MethodScriptSettings
 from drivers.methodscript.stream import open_since
+from drivers.methodscript.wire import Port
 from simulators.cell.cell_file import load_cell
 from simulators.methodscript.channel import Channel
 from simulators.methodscript.device import BUFFER
@@ -87,6 +92,24 @@ def test_a_cell_that_stays_on_after_its_end_is_found(bench: Bench) -> None:
         run_through(hold)
     bench.channel.stuck_on = False
     device.close()
+
+
+def test_a_full_disk_keeps_no_cell_on(bench: Bench, tmp_path: Path) -> None:
+    spool = tmp_path / "spool.txt"
+    settings = bench.settings()
+    session = Session(partial(Port, bench.address, settings), settings.reply_time, spool)
+    device = MethodScriptPotentiostat(session, settings)
+    hold = device.hold(order(end_seconds=300.0))
+    next(hold)
+    spool.unlink()
+    spool.mkdir()  # nothing can be written there any more
+    assert bench.channel.cell_on
+    with suppress(StorageError):
+        hold.close()
+    assert not bench.channel.cell_on
+    with pytest.raises(StorageError, match="make room"):
+        run_hold(device, order(end_seconds=10.0))
+    assert not bench.channel.cell_on
 
 
 def test_what_an_absent_host_still_reads_is_not_pushed_out_by_the_end() -> None:

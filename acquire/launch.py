@@ -209,7 +209,7 @@ def _conduct(
         journal.add_event("session", running, time.stamp())
         ended = _ended_by(claim)
         with suppress(LiftlineError):
-            value = {"state": ended.state, "reason": ended.reason}
+            value = {"state": ended.state, "reason": ended.reason, "error": ended.kind}
             journal.add_event("session", value, time.stamp())
             journal.finish()
     finally:
@@ -255,6 +255,8 @@ class _Ended:
     exit_code: int
     error: BaseException | None = None
     """What is to be raised when all is written: wrong input, or a defect."""
+    kind: str = ""
+    """Name of the error's class, where an error of ours ended it."""
 
 
 def _ended_by(work: Callable[[], _Ended]) -> _Ended:
@@ -271,7 +273,7 @@ def _ended_by(work: Callable[[], _Ended]) -> _Ended:
         return _Ended("fault", str(error), error.exit_code, error)
     except LiftlineError as error:
         state = "stopped" if error.exit_code == STOPPED else "fault"
-        return _Ended(state, str(error), error.exit_code)
+        return _Ended(state, str(error), error.exit_code, kind=type(error).__name__)
     except Exception as error:
         told = f"a defect in liftline: {type(error).__name__}: {error}"
         return _Ended("fault", told, 3, error)

@@ -159,12 +159,23 @@ def worst_charge(order: HoldOrder) -> float:
 
 
 def _rest(arguments: tuple[Any, ...], charge: float) -> tuple[Any, ...] | None:
-    """Return the order for what is left of a hold after `charge` (C, either way) of it."""
+    """Return the order for what is left of a hold after `charge` (C, either way) of it.
+
+    Of a constant current the charge tells the time, too; of a rest or a held voltage it does not,
+    and those last as long as was asked once more.
+    """
     (order,) = arguments
-    if order.end_charge is None:
-        return (order,)
-    left = order.end_charge - charge
-    return (replace(order, end_charge=left),) if left > 1e-6 * order.end_charge else None
+    done = {"end_charge": charge}
+    if order.mode == "current":
+        done["end_seconds"] = charge / abs(order.current)
+    left = {}
+    for name, part in done.items():
+        end = getattr(order, name)
+        if end is not None:
+            left[name] = end - part
+            if left[name] <= 1e-6 * end:
+                return None
+    return (replace(order, **left),)
 
 
 def _runs(kept: Sequence[Samples]) -> list[list[Samples]]:
@@ -194,10 +205,14 @@ def _counted(held: Held) -> float:
 
 
 def _bounded(arguments: tuple[Any, ...]) -> bool:
-    """True where a voltage ends the hold wherever the cell is by now, or nothing more is done."""
+    """True where how much of a hold was done unseen does not matter to what follows.
+
+    A voltage ends it wherever the cell is by now; or nothing more is done; or whoever wrote it
+    allowed it to be done anew.
+    """
     (order,) = arguments
     by_volts = order.end_voltage is not None or order.voltage is not None
-    return by_volts or order.mode == "rest" or order.on_resume == "next"
+    return by_volts or order.mode == "rest" or order.on_resume in ("next", "again")
 
 
 def _with_earlier(arguments: tuple[Any, ...], kept: Sequence[Samples], rest: Held) -> Held:

@@ -13,7 +13,8 @@ from protocols.cycling import Cycling, PreFlight
 from protocols.model import FlagPolicy
 
 PULSE, SAMPLE = 5.0, 0.5
-"""Seconds of the small current, and between two samples; ours."""
+"""Seconds of the small current, and between two samples; ours. One that was cut off is given
+anew: what it passes is nothing beside the cell's capacity."""
 
 
 class _Kept:
@@ -60,6 +61,7 @@ def pre_flight(
         voltage_max=step.safety.voltage_max,
         current_range=Orders(step, setup).range_for(amount),
         every=max(SAMPLE, setup.shortest_interval),
+        on_resume="again",
     )
     before = float(np.median(seen.column("voltage")))
     driven = _Kept()

@@ -16,7 +16,8 @@ from acquire.launch import Desk, RunEnd, begin_run
 from acquire.record import RunRecord
 from drivers.action import result_of
 from drivers.clock import JumpingClock
-from drivers.lab import open_lab, simulated_lab
+from drivers.lab import simulated_lab
+from drivers.open_lab import open_lab
 from drivers.stem import Area, Spectrum
 from protocols.eds import EdsLineScan
 from protocols.loader import load_protocol

@@ -260,9 +260,7 @@ class Attempts:
 
     def _marked(self, call: Call, spends: Sequence[Spend]) -> Sequence[Spend]:
         """Return what an action spends, marked where the step gives its place up."""
-        if self.step is None or call.name not in self.step.gives_up:
-            return spends
-        return [replace(spend, given_up=True) for spend in spends]
+        return spends if self.step is None else marked(self.step, call.name, spends)
 
     def _abandon(self, trial: Trial, error: BaseException) -> None:
         """Leave a failed attempt safe and its end written, whatever else fails on the way."""
@@ -289,6 +287,13 @@ class Attempts:
         arguments = arguments_of(call, attempt)
         self.settle(call, attempt.entry, attempt.n, arguments, advance)
         return advance
+
+
+def marked(step: Step, name: str, spends: Sequence[Spend]) -> Sequence[Spend]:
+    """Return what an action spends, marked where the step gives its place up."""
+    if name not in step.gives_up:
+        return spends
+    return [replace(spend, given_up=True) for spend in spends]
 
 
 def _goes_on_with_the_rest(action: Action, arguments: tuple[Any, ...]) -> bool:

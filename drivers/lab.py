@@ -17,6 +17,7 @@ from pydantic import Field, TypeAdapter
 
 from drivers.clock import Clock, JumpingClock, RealClock, ScaledClock
 from drivers.errors import ReadbackError
+from drivers.ledger import Ledger
 from protocols.errors import InputError, LiftlineError
 from protocols.model import Written
 from protocols.units import closest
@@ -77,6 +78,8 @@ class DriverSpec:
     """True for data recorded earlier: nothing is exposed, and time may be hurried."""
     after: str | None = None
     """Role of the instrument in which this one is, such as a cold stage in a microscope."""
+    ledger: Callable[[Path], Ledger] | None = None
+    """Of a simulator that keeps a world: reads what really happened from that file."""
 
 
 class Driver(Protocol):

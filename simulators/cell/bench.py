@@ -36,6 +36,7 @@ from simulators.cell.cell_world import CellWorld, HoldRow
 from simulators.cell.channel import Channel, Running
 from simulators.cell.condition import Trips
 from simulators.cell.settings import SimPotentiostatSettings
+from simulators.cell.truth import deeds
 from simulators.draws import generator
 from simulators.faults import LinkDrops, active
 
@@ -286,4 +287,5 @@ DRIVER = DriverSpec(
     limits=PotentiostatLimits,
     open=SimPotentiostat,
     simulated=True,
+    ledger=deeds,
 )

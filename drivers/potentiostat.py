@@ -158,13 +158,24 @@ def worst_charge(order: HoldOrder) -> float:
     return worst if order.end_charge is None else min(worst, order.end_charge)
 
 
+METERED = 1e-3
+"""Share of a hold's time within which a meter's charge tells that it is over; its error, ours."""
+
+
 def _rest(arguments: tuple[Any, ...], charge: float) -> tuple[Any, ...] | None:
     """Return the order for what is left of a hold after `charge` (C, either way) of it."""
     (order,) = arguments
-    if order.end_charge is None:
-        return (order,)
-    left = order.end_charge - charge
-    return (replace(order, end_charge=left),) if left > 1e-6 * order.end_charge else None
+    if order.end_charge is not None:
+        left = order.end_charge - charge
+        if left <= 1e-6 * order.end_charge:
+            return None
+        order = replace(order, end_charge=left)
+    if order.mode == "current" and order.end_seconds is not None and order.current:
+        seconds = order.end_seconds - charge / abs(order.current)
+        if seconds <= METERED * order.end_seconds:
+            return None
+        order = replace(order, end_seconds=seconds)
+    return (order,)
 
 
 def _runs(kept: Sequence[Samples]) -> list[list[Samples]]:
@@ -240,7 +251,8 @@ def _spends(order: HoldOrder) -> Sequence[Spend]:
 
 
 def _spent(charge: float, order: HoldOrder) -> Sequence[Spend]:
-    return (Spend(CHARGE, charge),)
+    """At rest nothing passes the cell: what the meter counts then is its own zero's error."""
+    return (Spend(CHARGE, 0.0 if order.mode == "rest" else charge),)
 
 
 @runtime_checkable

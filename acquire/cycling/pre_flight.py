@@ -33,6 +33,9 @@ class _Kept:
         return np.concatenate(kept) if kept else np.zeros(0)
 
 
+# its holds are done again where they were cut off: half of their samples would tell nothing
+
+
 def pre_flight(
     step: Cycling, potentiostat: Potentiostat, setup: PotentiostatSetup, run: Run
 ) -> float | None:
@@ -60,6 +63,7 @@ def pre_flight(
         voltage_max=step.safety.voltage_max,
         current_range=Orders(step, setup).range_for(amount),
         every=max(SAMPLE, setup.shortest_interval),
+        on_resume="again",
     )
     before = float(np.median(seen.column("voltage")))
     driven = _Kept()
@@ -76,6 +80,7 @@ def _rest(step: Cycling, asked: PreFlight, setup: PotentiostatSetup) -> HoldOrde
         voltage_min=setup.voltage_min,
         voltage_max=setup.voltage_max,
         every=max(SAMPLE, setup.shortest_interval),
+        on_resume="again",
     )
 
 

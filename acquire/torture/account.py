@@ -17,7 +17,7 @@ from acquire.attempts import marked
 from acquire.budgets import Budgets
 from acquire.rows import Attempt, Entry
 from acquire.torture.evidence import Evidence
-from drivers.action import Action, action_of
+from drivers.action import Action, Spend, action_of
 from drivers.codec import unpack
 from drivers.errors import BudgetError
 from drivers.lab import Lab
@@ -97,27 +97,45 @@ def _matched(name: str, deeds: Sequence[Deed], held: Evidence) -> tuple[list[Mad
     return found, left
 
 
-def beyond(made: Sequence[Made], held: Evidence, interfaces: Mapping[str, type]) -> Iterator[str]:
-    """Yield the actions that did more to the specimen than they were intended to, in words."""
+def beyond(
+    made: Sequence[Made], held: Evidence, interfaces: Mapping[str, type], *, obedient: bool
+) -> Iterator[str]:
+    """Yield the actions that did more to the specimen than they were intended to, in words.
+
+    Of an instrument that is not `obedient`, such as one whose current is not the one it was told,
+    one attempt may give more than was asked; nothing is begun again that has had all it may have.
+    """
     entries = {entry.id: entry for entry in held.entries}
     by_entry: dict[int, list[Made]] = {}
     for one in made:
         by_entry.setdefault(one.attempt.entry, []).append(one)
     for number, mine in by_entry.items():
         action, arguments = _call(entries[number], entries[number].request, interfaces)
-        if action.spends is None or action.spent is None:
-            continue
-        parts = [mine] if action.on_interrupt != "repeat" else [[one] for one in mine]
+        parts = [[one] for one in mine] if _is_repeated(action, arguments) else [mine]
         for part in parts:
-            amount = sum(one.deed.amount for one in part)
-            for spent, most in zip(
-                action.spent(amount, *arguments), action.spends(*arguments), strict=True
-            ):
+            counted = part if obedient else part[:-1]
+            amount = sum(one.deed.amount for one in counted)
+            for spent, most in _spends(action, amount, arguments):
                 if spent.amount > most.amount * (1 + OVER) + SAME:
                     yield (
                         f"{mine[0].name} (action {number}, {len(mine)} attempts): {spent.kind} "
                         f"{spent.amount:.6g}, it may spend {most.amount:.6g}"
                     )
+
+
+def _is_repeated(action: Action, arguments: tuple[Any, ...]) -> bool:
+    """True for an action that, as declared, is done again where it was cut off."""
+    if action.adoption is not None:
+        return action.adoption.otherwise(arguments) == "repeat"
+    return action.on_interrupt == "repeat"
+
+
+def _spends(
+    action: Action, amount: float, arguments: tuple[Any, ...]
+) -> Iterator[tuple[Spend, Spend]]:
+    """Yield of each kind what an action spent by its meter, and what it may spend."""
+    if action.spends is not None and action.spent is not None:
+        yield from zip(action.spent(amount, *arguments), action.spends(*arguments), strict=True)
 
 
 def above_limits(
@@ -126,24 +144,25 @@ def above_limits(
     protocol: LoadedProtocol,
     interfaces: Mapping[str, type],
 ) -> Iterator[str]:
-    """Yield where what was really spent exceeds a limit of its step, in words."""
+    """Yield the attempts that should not have begun: what was really spent left no room for them.
+
+    The limits are those of their steps, the room is what earlier deeds really left of them.
+    """
     entries = {entry.id: entry for entry in held.entries}
     budgets, now = Budgets(), -1
     for one in made:
         entry = entries[one.attempt.entry]
         if entry.step is None:
             continue
-        step = protocol.steps[entry.step]
+        step, key = protocol.steps[entry.step], (one.attempt.entry, one.attempt.n)
         if entry.step != now:
             now = entry.step
-            wider = {kind: limit * (1 + OVER) for kind, limit in step.budgets.items()}
-            budgets.allow(wider, given_up=bool(step.gives_up))
+            budgets.allow(step.budgets, given_up=bool(step.gives_up))
         action, arguments = _call(entry, one.attempt.request, interfaces)
-        if action.spent is None:
-            continue
-        spent = marked(step, one.name, action.spent(one.deed.amount, *arguments))
+        both = list(_spends(action, one.deed.amount, arguments))
         try:
-            budgets.reserve((one.attempt.entry, one.attempt.n), spent)
+            budgets.reserve(key, marked(step, one.name, [most for _, most in both]))
+            budgets.settle(key, marked(step, one.name, [spent for spent, _ in both]))
         except BudgetError as error:
             yield f"{one.name} (action {entry.id}): {error}"
 

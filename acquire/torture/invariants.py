@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from acquire.launch import NOT_REACHED, RunEnd
 from acquire.torture.account import Account, above_limits, account, beyond
@@ -15,6 +17,8 @@ from acquire.torture.troubles import Plan
 
 CODES = {"finished": (0,), "stopped": (1,), "fault": (2, 3), "waiting": (4,)}
 """Exit codes by how a run ended, as DESIGN says."""
+
+ROUNDING = 1e-12
 
 
 @dataclass(frozen=True)
@@ -56,11 +60,12 @@ def files_are_whole(case: Case) -> Iterator[str]:
 def nothing_is_done_twice(case: Case) -> Iterator[str]:
     """What really happened was intended before it began, and is no more than was intended."""
     yield from (f"done without an intent: {text}" for text in case.account.untold)
-    yield from beyond(case.account.made, case.held, case.course.interfaces)
+    interfaces, obedient = case.course.interfaces, not case.plan.faults
+    yield from beyond(case.account.made, case.held, interfaces, obedient=obedient)
 
 
 def budgets_hold(case: Case) -> Iterator[str]:
-    """What was really spent, and where, is within the limits of each step."""
+    """Nothing was begun for which the limits of its step had no room, by what was really spent."""
     course = case.course
     yield from above_limits(case.account.made, case.held, course.protocol, course.interfaces)
 
@@ -125,10 +130,21 @@ def results_are_those_of_an_undisturbed_run(case: Case) -> Iterator[str]:
 
 
 def _finished_alike(ours: Evidence, theirs: Evidence, *, whole: bool) -> Iterator[str]:
-    if whole and ours.results != theirs.results:
+    if whole and not _alike(ours.results, theirs.results):
         yield "results differ though nothing was cut off"
     if [set(result) for result in ours.results] != [set(result) for result in theirs.results]:
         yield "results are of another kind"
+
+
+def _alike(one: Any, other: Any) -> bool:
+    """True if two results are the same; sums may differ by the rounding of another order."""
+    if isinstance(one, float) and isinstance(other, float):
+        return math.isclose(one, other, rel_tol=ROUNDING)
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(_alike(one[key], other[key]) for key in one)
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(_alike, one, other))
+    return bool(one == other)
 
 
 Invariant = Callable[[Case], Iterator[str]]

@@ -105,7 +105,8 @@ class Watch:
         for run in [self.run, self.left] if self.blocked is not None else []:
             if run is not None:
                 (run / "data").unlink()
-                (run / "data-away").rename(run / "data")
+                if (run / "data-away").is_dir():  # a copy has no empty folders
+                    (run / "data-away").rename(run / "data")
 
 
 @dataclass

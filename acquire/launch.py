@@ -38,6 +38,9 @@ STOPPED, WAITING = 1, 4
 SESSION = "session"
 """Origin of the record of a session: a script's or a notebook's, without a protocol."""
 
+NOT_REACHED = "not reached: "
+"""How the reason begins when a run ends because an instrument does not answer at all."""
+
 
 @dataclass(frozen=True)
 class Lent:
@@ -245,7 +248,7 @@ def _in_the_lab(
         try:
             opened = open_lab(lab, clock=clock, seed=seed, folder=home, keep=keep)
         except LinkError as error:
-            raise LinkError(f"not reached: {error}") from None
+            raise LinkError(f"{NOT_REACHED}{error}") from None
         ended = _done(Share(folder, journal, opened, desk, time, seed), protocol)
         return _left_safe(ended, opened.close(), journal, desk, time)
 

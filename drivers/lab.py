@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol
 from pydantic import Field, TypeAdapter
 
 from drivers.clock import Clock, JumpingClock, RealClock, ScaledClock
+from drivers.ledger import Ledger
 from protocols.errors import InputError
 from protocols.model import Written
 from protocols.units import closest
@@ -76,6 +77,8 @@ class DriverSpec:
     """True for data recorded earlier: nothing is exposed, and time may be hurried."""
     after: str | None = None
     """Role of the instrument in which this one is, such as a cold stage in a microscope."""
+    ledger: Callable[[Path], Ledger] | None = None
+    """Of a simulator that keeps a world: reads what really happened from that file."""
 
 
 class Driver(Protocol):

@@ -48,6 +48,7 @@ from drivers.lab import (
     known_drivers,
     lab_of,
     make_clock,
+    met,
     open_lab,
 )
 from protocols.loader import LoadedProtocol, protocol_of
@@ -102,6 +103,7 @@ def begin_run(
     missing = set(roles_of(protocol.steps)) - {chosen.role for chosen in lab.instruments}
     if missing:
         raise InputError(_lacking(protocol.name, lab.name, missing))
+    lab = met(lab)
     refusals = plan(protocol, lab).refusals
     if refusals:
         raise InputError("\n".join(refusals))
@@ -168,7 +170,7 @@ def resume_run(folder: Path, *, desk: Desk, clock: Clock | None = None) -> RunEn
     if not (folder / "run.db").is_file():
         raise RunFolderError(f"{folder} is not the folder of a run: it has no run.db")
     with lease(folder):
-        lab = lab_of(read_written(folder / "lab.yaml"), units=False)
+        lab = met(lab_of(read_written(folder / "lab.yaml"), units=False))
         journal = _journal(folder, lab, desk)
         name = journal.meta("name")
         if name is None:
@@ -194,7 +196,7 @@ def _conduct(
     """Claim the lab's channels, take the procedure as far as it goes, and write how it ended."""
     last = journal.last_stamp()
     utc = datetime.fromisoformat(last.utc) if last else None
-    clock = shared or make_clock(lab.clock, last.time if last else 0.0, utc)
+    clock = shared or make_clock(lab.clock, last.time if last else 0.0, utc, lab.time)
     time = RunTime(clock, last)
 
     def claim() -> _Ended:

@@ -68,8 +68,9 @@ def run(
     as_json: bool,
 ) -> int:
     """Run PROTOCOL: a file, or a published one such as joule2020/eds-line."""
-    from acquire.launch import Desk, begin_run
+    from acquire.launch import begin_run
     from acquire.procedures import roles_of
+    from acquire.share import Desk
     from acquire.terminal import Terminal
     from protocols.loader import load_protocol
 
@@ -92,10 +93,11 @@ def run(
 def resume(run_name: str, out: Path, as_json: bool) -> int:
     """Go on with RUN: after a pause, Ctrl-C, a crash, a power cut, or an answer."""
     from acquire.folders import find_run
-    from acquire.launch import Desk, resume_run
+    from acquire.launch import resume_run
     from acquire.lease import is_held
     from acquire.operator import Command, send
     from acquire.record import RunRecord
+    from acquire.share import Desk
     from acquire.terminal import Terminal
 
     folder = find_run(run_name, out)
@@ -153,8 +155,9 @@ def replay(
     as_json: bool,
 ) -> int:
     """Stream the recording FILE through PROTOCOL's procedure and analysis, as if live."""
-    from acquire.launch import Desk, begin_run
+    from acquire.launch import begin_run
     from acquire.replay import fitted, origin, parse_etch_time, parse_line, recorded_lab
+    from acquire.share import Desk
     from acquire.terminal import Terminal
     from protocols.loader import load_protocol
 
@@ -204,11 +207,11 @@ def report(run_name: str, out: Path) -> int:
 @click.option(
     "--to",
     "form",
-    type=click.Choice(["hspy", "vamas", "bdf", "bdf-parquet"]),
+    type=click.Choice(["hspy", "vamas", "bdf", "bdf-parquet", "documents"]),
     default="hspy",
     show_default=True,
     help="hspy: all that was measured, for HyperSpy; vamas: depth profiles, for CasaXPS; bdf: "
-    "cells, battery data format, as CSV or Parquet.",
+    "cells, battery data format, as CSV or Parquet; documents: Bluesky's event-model, JSON lines.",
 )
 @OUT
 @command

@@ -95,7 +95,8 @@ class Journal:
         self._begun = False
         self._broken = False
         try:
-            self._db = sqlite3.connect(path, isolation_level=None)
+            # one thread at a time uses it: a session's lock sees to that
+            self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
             self._db.execute("PRAGMA journal_mode=WAL")
             self._db.execute("PRAGMA synchronous=FULL")
             self._db.execute("PRAGMA wal_autocheckpoint=4000")
@@ -301,6 +302,15 @@ class Journal:
             " LEFT JOIN outcome o ON o.entry=e.id WHERE o.entry IS NULL ORDER BY e.id DESC LIMIT 1"
         ).fetchone()
         return None if row is None else str(row[0])
+
+    def unended(self) -> list[Entry]:
+        """Return the actions in the middle of which the process ended, oldest first."""
+        rows = self._db.execute(
+            "SELECT DISTINCT e.* FROM entry e JOIN attempt a ON a.entry=e.id"
+            " LEFT JOIN outcome o ON o.entry=e.id"
+            " WHERE o.entry IS NULL AND a.ended_s IS NULL ORDER BY e.id"
+        )
+        return [Entry(*row) for row in rows]
 
     def last_metered(self, prefix: str) -> list[tuple[str, float, float]]:
         """Return (action, meter before, advance) of a role's settled attempts, newest first."""

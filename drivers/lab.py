@@ -16,9 +16,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol
 from pydantic import Field, TypeAdapter
 
 from drivers.clock import Clock, JumpingClock, RealClock, ScaledClock
-from drivers.errors import ReadbackError
 from drivers.ledger import Ledger
-from protocols.errors import InputError, LiftlineError
+from protocols.errors import InputError
 from protocols.model import Written
 from protocols.units import closest
 from protocols.written import WrittenFile, read_written
@@ -153,6 +152,24 @@ class Lab:
         """True when every instrument is a simulator."""
         return all(chosen.spec.simulated for chosen in self.instruments)
 
+    def chosen(self, role: str) -> Chosen:
+        """Return the instrument of a role.
+
+        Raises:
+            KeyError: the lab has none.
+        """
+        return {each.role: each for each in self.instruments}[role]
+
+    def only(self, roles: Collection[str]) -> Lab:
+        """Return the lab with none but these of its instruments."""
+        return replace(
+            self, instruments=tuple(each for each in self.instruments if each.role in roles)
+        )
+
+    def in_order(self) -> list[Chosen]:
+        """Return the instruments in the order in which they are opened."""
+        return sorted(self.instruments, key=lambda chosen: bool(chosen.spec.after))
+
     def written(self) -> str:
         """Return the lab file as used, every default spelled out (SI numbers, JSON is YAML)."""
         import json
@@ -188,48 +205,6 @@ class Lab:
             for chosen in self.instruments
         )
         return replace(self, instruments=instruments)
-
-
-@dataclass
-class OpenLab:
-    """A lab whose drivers are open; a context manager that leaves every instrument safe."""
-
-    lab: Lab
-    clock: Clock
-    drivers: dict[str, Driver]
-    limits: dict[str, Any]
-
-    def __enter__(self) -> OpenLab:
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        problems = self.close()
-        if problems and exc[0] is None:
-            raise ReadbackError("; ".join(problems))
-
-    def safe(self, apart: Collection[str] = ()) -> list[str]:
-        """Leave every instrument safe; return what could not be made safe, in words.
-
-        `apart` names the roles that are left as they are: they may still do what is taken up again.
-        """
-        return self._each(lambda driver: driver.safe(), apart)
-
-    def close(self) -> list[str]:
-        """Leave every instrument safe and let go of it; return what could not be, in words."""
-        problems = self._each(lambda driver: driver.close())
-        self.drivers = {}
-        return problems
-
-    def _each(self, do: Callable[[Driver], None], apart: Collection[str] = ()) -> list[str]:
-        problems = []
-        for role, driver in self.drivers.items():
-            if role in apart:
-                continue
-            try:
-                do(driver)
-            except LiftlineError as error:
-                problems.append(f"{role} is perhaps not safe: {error}")
-        return problems
 
 
 def known_drivers() -> dict[str, DriverSpec]:
@@ -323,42 +298,3 @@ def make_clock(kind: str | float, start: float = 0.0, utc: datetime | None = Non
     if kind == "jumping":
         return JumpingClock(start, utc)
     return ScaledClock(float(kind), start, utc)
-
-
-def open_lab(
-    lab: Lab,
-    *,
-    clock: Clock,
-    seed: int = 0,
-    folder: Path | None = None,
-    keep: Callable[[str, str], None] | None = None,
-) -> OpenLab:
-    """Open every driver of the lab.
-
-    A simulated instrument keeps its world in `folder`/world-<role>.db, a recording its place.
-
-    Raises:
-        LiftlineError: an instrument cannot be opened; those already open are left safe.
-    """
-    opened = OpenLab(lab, clock, {}, {chosen.role: chosen.limits for chosen in lab.instruments})
-    try:
-        for chosen in sorted(lab.instruments, key=lambda chosen: bool(chosen.spec.after)):
-            kept = folder if chosen.spec.simulated or chosen.spec.recorded else None
-            world = kept / f"world-{chosen.role}.db" if kept else None
-            request = OpenRequest(
-                chosen.role,
-                chosen.address,
-                chosen.settings,
-                chosen.limits,
-                clock,
-                seed,
-                world,
-                keep or (lambda name, text: None),
-                dict(opened.drivers),
-                folder / f"spool-{chosen.role}.txt" if folder else None,
-            )
-            opened.drivers[chosen.role] = chosen.spec.open(request)
-    except BaseException:
-        opened.close()
-        raise
-    return opened

@@ -163,19 +163,22 @@ METERED = 1e-3
 
 
 def _rest(arguments: tuple[Any, ...], charge: float) -> tuple[Any, ...] | None:
-    """Return the order for what is left of a hold after `charge` (C, either way) of it."""
+    """Return the order for what is left of a hold after `charge` (C, either way) of it.
+
+    Of a constant current the charge tells the time, too; of a rest or a held voltage it does not,
+    and those last as long as was asked once more.
+    """
     (order,) = arguments
+    left = {}
     if order.end_charge is not None:
-        left = order.end_charge - charge
-        if left <= 1e-6 * order.end_charge:
+        left["end_charge"] = order.end_charge - charge
+        if left["end_charge"] <= 1e-6 * order.end_charge:
             return None
-        order = replace(order, end_charge=left)
-    if order.mode == "current" and order.end_seconds is not None and order.current:
-        seconds = order.end_seconds - charge / abs(order.current)
-        if seconds <= METERED * order.end_seconds:
+    if order.mode == "current" and order.current and order.end_seconds is not None:
+        left["end_seconds"] = order.end_seconds - charge / abs(order.current)
+        if left["end_seconds"] <= METERED * order.end_seconds:
             return None
-        order = replace(order, end_seconds=seconds)
-    return (order,)
+    return (replace(order, **left),)
 
 
 def _runs(kept: Sequence[Samples]) -> list[list[Samples]]:
@@ -205,10 +208,14 @@ def _counted(held: Held) -> float:
 
 
 def _bounded(arguments: tuple[Any, ...]) -> bool:
-    """True where a voltage ends the hold wherever the cell is by now, or nothing more is done."""
+    """True where how much of a hold was done unseen does not matter to what follows.
+
+    A voltage ends it wherever the cell is by now; or nothing more is done; or whoever wrote it
+    allowed it to be done anew.
+    """
     (order,) = arguments
     by_volts = order.end_voltage is not None or order.voltage is not None
-    return by_volts or order.mode == "rest" or order.on_resume == "next"
+    return by_volts or order.mode == "rest" or order.on_resume in ("next", "again")
 
 
 def _with_earlier(arguments: tuple[Any, ...], kept: Sequence[Samples], rest: Held) -> Held:

@@ -13,7 +13,8 @@ from protocols.cycling import Cycling, PreFlight
 from protocols.model import FlagPolicy
 
 PULSE, SAMPLE = 5.0, 0.5
-"""Seconds of the small current, and between two samples; ours."""
+"""Seconds of the small current, and between two samples; ours. One that was cut off is given
+anew: what it passes is nothing beside the cell's capacity."""
 
 
 class _Kept:

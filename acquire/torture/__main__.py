@@ -5,7 +5,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from acquire.launch import Desk, begin_run, resume_run
+from acquire.launch import begin_run, resume_run
+from acquire.share import Desk
 from acquire.torture.people import Rule, Unwatched
 from drivers.lab import load_lab
 from protocols.loader import load_protocol

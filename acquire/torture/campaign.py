@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from acquire.launch import Desk, begin_run
+from acquire.launch import begin_run
+from acquire.share import Desk
 from acquire.torture.course import UNCOUNTED, Course
 from acquire.torture.evidence import evidence
 from acquire.torture.kills import killed

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from acquire.launch import Desk, RunEnd, begin_run
+from acquire.launch import RunEnd, begin_run
+from acquire.share import Desk
 from acquire.torture.account import Account, account
 from acquire.torture.evidence import Evidence, evidence
 from acquire.torture.people import Rule, Unwatched
@@ -14,7 +15,8 @@ from acquire.torture.snapshots import state_of
 from drivers.action import action_of
 from drivers.clock import JumpingClock, wall_seconds
 from drivers.errors import InputError
-from drivers.lab import Lab, dry, open_lab
+from drivers.lab import Lab, dry
+from drivers.open_lab import open_lab
 from protocols.loader import LoadedProtocol
 
 UNCOUNTED = "readings committed"

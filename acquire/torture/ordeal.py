@@ -8,9 +8,10 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from acquire.files import write_whole
-from acquire.launch import Desk, RunEnd, begin_run, resume_run
+from acquire.launch import RunEnd, begin_run, resume_run
 from acquire.operator import Command, Inbox
 from acquire.questions import Prompt
+from acquire.share import Desk
 from acquire.torture.course import UNCOUNTED, Course
 from acquire.torture.evidence import Evidence, evidence
 from acquire.torture.invariants import ALWAYS, AT_REST, Case, Invariant

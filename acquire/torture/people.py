@@ -34,7 +34,7 @@ class Rule:
 
     def choose(self, choices: Sequence[str], safe: str) -> str:
         """Return the answer to a question."""
-        return self.wanted if self.wanted in choices else safe
+        return self.wanted if self.wanted is not None and self.wanted in choices else safe
 
     def at(self, inbox: Inbox) -> Answering:
         """Return somebody who answers at once."""

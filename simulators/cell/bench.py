@@ -10,6 +10,7 @@ import json
 import math
 from collections.abc import Generator
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -265,8 +266,9 @@ class SimPotentiostat(Potentiostat):
 
 
 def _same(one: HoldOrder, other: HoldOrder) -> bool:
-    """True if two orders are one hold; what is left of one has less charge to pass."""
-    return replace(one, end_charge=None) == replace(other, end_charge=None)
+    """True if two orders are one hold; what is left of one has less charge to pass, or time."""
+    any_end: dict[str, Any] = {"end_charge": None, "end_seconds": None}
+    return replace(one, **any_end) == replace(other, **any_end)
 
 
 def _between(samples: Samples, after: float, until: float, most: int | None) -> Samples:

@@ -143,10 +143,14 @@ def above_limits(
     held: Evidence,
     protocol: LoadedProtocol,
     interfaces: Mapping[str, type],
+    *,
+    obedient: bool,
 ) -> Iterator[str]:
     """Yield the attempts that should not have begun: what was really spent left no room for them.
 
-    The limits are those of their steps, the room is what earlier deeds really left of them.
+    The limits are those of their steps, the room is what earlier deeds really left of them. What an
+    instrument that is not `obedient` goes on giving when its meter has been read at the end, as a
+    beam that cannot be blanked does, is in no budget: the record warns of it.
     """
     entries = {entry.id: entry for entry in held.entries}
     budgets, now = Budgets(), -1
@@ -159,7 +163,8 @@ def above_limits(
             now = entry.step
             budgets.allow(step.budgets, given_up=bool(step.gives_up))
         action, arguments = _call(entry, one.attempt.request, interfaces)
-        both = list(_spends(action, one.deed.amount, arguments))
+        read = one.deed.amount if obedient else one.attempt.advance or 0.0
+        both = list(_spends(action, min(one.deed.amount, read), arguments))
         try:
             budgets.reserve(key, marked(step, one.name, [most for _, most in both]))
             budgets.settle(key, marked(step, one.name, [spent for spent, _ in both]))

@@ -78,7 +78,7 @@ class Watch:
 
     def __call__(self, name: str) -> None:
         """Pass a boundary."""
-        if name == UNCOUNTED:
+        if name == UNCOUNTED or self.left is not None:
             return
         session, number = self.session, self.passed
         self.passed += 1
@@ -193,11 +193,13 @@ class Ordeal:
         """Go on as an operator does: faults are mended when no more troubles are planned."""
         mended = self._session() is None
         lab = self.course.lab if mended else with_faults(self.course.lab, self.plan)
-        write_whole(run / "lab.yaml", roomy(lab, watch.session).written())
+        lab = roomy(gone_on(lab, watch.session.away), watch.session)
+        write_whole(run / "lab.yaml", lab.written())
         clock = None
         last = self.held.last if self.held else None
-        if watch.session.step and last is not None:
-            date = datetime.fromisoformat(last.utc) + timedelta(seconds=watch.session.step)
+        later = watch.session.step + watch.session.away
+        if later and last is not None:
+            date = datetime.fromisoformat(last.utc) + timedelta(seconds=later)
             clock = JumpingClock(last.time, date)
         return resume_run(run, desk=watch.desk(), clock=clock)
 
@@ -225,6 +227,14 @@ def with_faults(lab: Lab, plan: Plan) -> Lab:
     for role, faults in plan.faults.items():
         (settings,) = (chosen.settings for chosen in lab.instruments if chosen.role == role)
         lab = lab.with_settings(role, faults=(*getattr(settings, "faults", ()), *faults))
+    return lab
+
+
+def gone_on(lab: Lab, seconds: float) -> Lab:
+    """Return the lab in which so much time has passed since a simulator's world was last open."""
+    for chosen in lab.instruments if seconds else ():
+        if "down_time" in type(chosen.settings).model_fields:
+            lab = lab.with_settings(chosen.role, down_time=seconds)
     return lab
 
 

@@ -23,6 +23,12 @@ def told(course: Course, tally: Tally, words: list[str]) -> Iterator[str]:
         f"{course.protocol.name}: undisturbed it passes {len(course.boundaries)} boundaries of its "
         f"journal, {fresh} of which leave something else on the disk"
     )
+    unseen = [c.role for c in course.lab.instruments if not (c.spec.ledger or c.spec.after)]
+    if unseen:
+        yield (
+            f"not checked: what {', '.join(unseen)} really did; the driver keeps no ledger "
+            "(DriverSpec.ledger)"
+        )
     wrong = {broken.plan.name: broken.plan for broken in tally.broken}
     yield f"{'family':32}{'tries':>8}{'broken':>8}"
     for family, count in tally.tried.items():

@@ -16,6 +16,8 @@ HORIZON = 3
 """Actions that a try goes on for after a crash, where it does not go to the run's end."""
 TO_THE_END = 0.05
 """Share of the crashes at boundaries after which the run goes to its end."""
+AWAY = (1.0, 20.0, 200.0, 3600.0)
+"""s for which nobody is there between two sessions, while the instruments go on."""
 STEPS = (-86400.0 * 365, -3600.0, -1.0, 1.0, 3600.0, 86400.0)
 """s by which the computer's date may jump between two sessions."""
 
@@ -34,6 +36,8 @@ class Session:
     """Boundaries at which the disk takes long."""
     step: float = 0.0
     """s by which the date has jumped since the last session."""
+    away: float = 0.0
+    """s that have passed for instruments and date since the last session."""
     attended: bool = True
     """Somebody answers at once; else the run waits where its rule says so, and is answered."""
     actions: int | None = None
@@ -51,6 +55,8 @@ class Session:
             yield f"slow disk at boundaries {', '.join(map(str, sorted(self.slow)))}"
         if self.step:
             yield f"date jumps by {self.step:g} s"
+        if self.away:
+            yield f"{self.away:g} s away"
         if not self.attended:
             yield "nobody there"
 
@@ -63,6 +69,7 @@ class Session:
             "data folder not writable": self.blocked is not None,
             "slow disk": bool(self.slow),
             "date jumps": self.step != 0,
+            "time away": self.away > 0,
             "nobody there": not self.attended,
         }
         return tuple(kind for kind, is_there in there.items() if is_there)
@@ -92,7 +99,8 @@ class Plan:
     @property
     def transient(self) -> bool:
         """True if nothing happens that may change what is measured."""
-        return not self.faults and not any(session.step > 0 for session in self.sessions)
+        later = any(session.step > 0 or session.away > 0 for session in self.sessions)
+        return not self.faults and not later
 
     def told(self) -> list[str]:
         """Return what happens, in words."""
@@ -116,8 +124,10 @@ def dice(seed: int, name: str) -> random.Random:
 def crash(seed: int, number: int, *, whole: bool = False) -> Plan:
     """Return the try of a crash at one boundary; most go on for a few actions only."""
     name = f"crash {number}"
-    whole = whole or dice(seed, name).random() < TO_THE_END
-    after = Session(actions=None if whole else HORIZON)
+    draw = dice(seed, name)
+    away = draw.choice(AWAY) if draw.random() < 0.25 else 0.0
+    whole = whole or draw.random() < TO_THE_END
+    after = Session(actions=None if whole else HORIZON, away=away)
     return Plan(name, (Session(crash=number), after))
 
 
@@ -156,7 +166,8 @@ def _session(draw: random.Random, boundaries: int, size: float, number: int) -> 
         room=sometimes(0.15, size * draw.uniform(0.1, 1.0)),
         blocked=sometimes(0.1, somewhere()),
         slow=frozenset(somewhere() for _ in range(3)) if draw.random() < 0.1 else frozenset(),
-        step=draw.choice(STEPS) if number and draw.random() < 0.3 else 0.0,
+        step=draw.choice(STEPS) if number and draw.random() < 0.2 else 0.0,
+        away=draw.choice(AWAY) if number and draw.random() < 0.3 else 0.0,
         attended=draw.random() < 0.7,
     )
 

@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from acquire.rows import Attempt, Entry, Packed, Question, Stamp
+from acquire.rows import Attempt, Entry, Packed, Question, Stamp, attempt_of
 from drivers.clock import wall_seconds
 from drivers.errors import RunFolderError, StorageError
 
@@ -290,19 +290,7 @@ class Journal:
         """Return the attempts of one entry, or all of them, in order."""
         where, values = ("", ()) if entry is None else ("WHERE entry=?", (entry,))
         rows = self._db.execute(f"SELECT * FROM attempt {where} ORDER BY entry, n", values)
-        return [
-            Attempt(
-                row[0],
-                row[1],
-                row[2],
-                row[3],
-                json.loads(row[4]),
-                row[5],
-                None if row[6] is None else json.loads(row[6]),
-                *row[7:],
-            )
-            for row in rows
-        ]
+        return [attempt_of(row) for row in rows]
 
     def cut_off(self) -> str | None:
         """Return the action (role.method) that was tried and has no outcome; None if there is none.

@@ -27,7 +27,7 @@ from acquire.share import Desk, Share
 from acquire.views import Views
 from drivers.clock import Clock, RealClock
 from drivers.errors import InputError, LiftlineError, LinkError, RunFolderError
-from drivers.lab import Lab, known_drivers, lab_of, make_clock
+from drivers.lab import Lab, known_drivers, lab_of, make_clock, met
 from drivers.open_lab import OpenLab, open_lab
 from protocols.loader import LoadedProtocol, protocol_of
 from protocols.written import read_written
@@ -37,6 +37,7 @@ STOPPED, WAITING = 1, 4
 
 SESSION = "session"
 """Origin of the record of a session: a script's or a notebook's, without a protocol."""
+
 NOT_REACHED = "not reached: "
 """How the reason begins when a run ends because an instrument does not answer at all."""
 
@@ -86,6 +87,7 @@ def begin_run(
     missing = set(roles_of(protocol.steps)) - {chosen.role for chosen in lab.instruments}
     if missing:
         raise InputError(_lacking(protocol.name, lab.name, missing))
+    lab = met(lab)
     refusals = plan(protocol, lab).refusals
     if refusals:
         raise InputError("\n".join(refusals))
@@ -163,7 +165,7 @@ def resume_run(
     if not (folder / "run.db").is_file():
         raise RunFolderError(f"{folder} is not the folder of a run: it has no run.db")
     with lease(folder):
-        lab = lab_of(read_written(folder / "lab.yaml"), units=False)
+        lab = met(lab_of(read_written(folder / "lab.yaml"), units=False))
         journal = _journal(folder, lab, desk)
         name = journal.meta("name")
         if name is None:
@@ -197,7 +199,7 @@ def _conduct(
     last = journal.last_stamp()
     utc = datetime.fromisoformat(last.utc) if last else None
     clock = lent.opened.clock if lent else shared
-    clock = clock or make_clock(lab.clock, last.time if last else 0.0, utc)
+    clock = clock or make_clock(lab.clock, last.time if last else 0.0, utc, lab.time)
     time = RunTime(clock, last)
 
     def claim() -> _Ended:
@@ -214,7 +216,7 @@ def _conduct(
         journal.add_event("session", running, time.stamp())
         ended = _ended_by(claim)
         with suppress(LiftlineError):
-            value = {"state": ended.state, "reason": ended.reason}
+            value = {"state": ended.state, "reason": ended.reason, "error": ended.kind}
             journal.add_event("session", value, time.stamp())
             journal.finish()
     finally:
@@ -310,6 +312,8 @@ class _Ended:
     exit_code: int
     error: BaseException | None = None
     """What is to be raised when all is written: wrong input, or a defect."""
+    kind: str = ""
+    """Name of the error's class, where an error of ours ended it."""
 
 
 def _ended_by(work: Callable[[], _Ended]) -> _Ended:
@@ -326,7 +330,7 @@ def _ended_by(work: Callable[[], _Ended]) -> _Ended:
         return _Ended("fault", str(error), error.exit_code, error)
     except LiftlineError as error:
         state = "stopped" if error.exit_code == STOPPED else "fault"
-        return _Ended(state, str(error), error.exit_code)
+        return _Ended(state, str(error), error.exit_code, kind=type(error).__name__)
     except Exception as error:
         told = f"a defect in liftline: {type(error).__name__}: {error}"
         return _Ended("fault", told, 3, error)

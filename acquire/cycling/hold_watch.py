@@ -52,6 +52,8 @@ class HoldWatch:
         self.stops = False
         """A flag that it raised stops the run."""
         self._volt_seconds = self._seconds = 0.0
+        self.first: tuple[float, float] | None = None
+        """Volts and amperes of the first good sample in which its current flows."""
 
     def see(self, block: Samples) -> list[tuple[Flag, FlagPolicy]]:
         """Return the flags that this block raises, each with its policy."""
@@ -61,6 +63,7 @@ class HoldWatch:
         )
         found = list(self._overload(block))
         if len(times) and self._order.mode != "rest":
+            self.first = self.first or _first(volts, amperes, abs(self._order.current) / 2)
             self._integrate(times, volts, amperes)
             share = abs(self._charge) / self._expected
             found += [(flag, self._flags.soft_short) for flag in self._short(volts)]
@@ -151,3 +154,9 @@ class HoldWatch:
         return Flag(
             kind, "cell", self._index, place, statistic=statistic, threshold=threshold, note=note
         )
+
+
+def _first(volts: Floats, amperes: Floats, least: float) -> tuple[float, float] | None:
+    """Return the first sample with at least so much current."""
+    flows = np.flatnonzero(np.abs(amperes) >= least)
+    return (float(volts[flows[0]]), float(amperes[flows[0]])) if len(flows) else None

@@ -115,7 +115,7 @@ def _trenches(session: Session) -> tuple[Pattern, ...]:
 def in_electrons(session: Session, x: float, y: float, z: float) -> tuple[float, float]:
     """Return where the electron image at the milling tilt shows a place of the lamella (m)."""
     at = session.places
-    return seen(session.setup.geometry.milling_tilt, x + at.u, y + at.v, z)
+    return seen(session.setup.geometry.milling_tilt, x + at.u, y + at.v, z + at.z)
 
 
 def front_face(session: Session, view: BeamImage, frames: int = 1) -> Face:

@@ -16,6 +16,7 @@ from acquire.fib.joint import joint_gap
 from acquire.fib.measured import Measured
 from acquire.fib.session import Session
 from acquire.fib.slit import slit_seen
+from acquire.fib.surface import PLAIN
 from drivers.fib import BeamPicture, Purpose
 from protocols.fib import Array, Rectangle
 from protocols.lift_out import STAGES, Sever, StageName, Weld
@@ -151,7 +152,7 @@ def bridged_area(session: Session, joint: Joint, before: OpenJoint, least: float
     tall = session.known(
         f"the {joint.name} weld from the front",
         lambda n: bridged_share(
-            before.electron, session.electron(view, n), gap=from_front, inwards=inwards
+            before.electron, session.electron(view, PLAIN * n), gap=from_front, inwards=inwards
         ),
         lambda share: (share,),
         DOUBLED,

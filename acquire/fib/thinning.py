@@ -56,6 +56,9 @@ END_REACH = 2.5e-6
 """How far from where it is expected the lamella's free end is looked for, m."""
 ASIDE = 0.8e-6
 """Distance across it from which on the stage brings the strip to the image's middle, m."""
+DRIFTED = 1.4e-6
+"""Distance across it from which on it is brought back there while it is thinned: every tilt moves
+it a little further, and it is not looked for beyond 2.2 um. Ours."""
 STRAYS = 0.8e-6
 """By which a tilt may displace the strip: the tilt axis is not quite at the surface, m."""
 THIN_ENOUGH = 0.12
@@ -192,19 +195,22 @@ def _learned(session: Session, purpose: Purpose, front: bool) -> float:
     return alike if other is None else 2 * alike - other
 
 
-def centre(session: Session) -> None:
+def centre(session: Session) -> Strip:
     """Bring the lamella's middle into the middle of the images, where its thickness is measured.
 
     Along it the end where it was cut off the needle tells: a slice that lies off the zone that is
     kept would leave a part of it thick, and unseen.
+
+    Returns:
+        What is measured there.
     """
     at, tilt = session.places, session.setup.geometry.milling_tilt
     off = (0.0, 0.0)
     for _ in range(CENTRED):
-        measure(session)
+        strip = measure(session)
         at.u = session.decide("lamella along", _right_end(session) - released_end(session.step))
         if abs(at.u) <= ALONG and abs(at.v) <= ASIDE:
-            return
+            return strip
         off = (at.u * 1e6, at.v * 1e6)
         session.shift(tilt, x=-at.u, y=-at.v)
         at.u = at.v = 0.0
@@ -213,6 +219,14 @@ def centre(session: Session) -> None:
         f"the lamella lies {off[0]:.2g} um off along its length and {off[1]:.2g} um across, and "
         f"{CENTRED} moves of the stage did not bring it to the middle; look at the stage"
     )
+    return measure(session)
+
+
+def back_in_the_middle(session: Session, strip: Strip) -> Strip:
+    """Return a strip measured in the images' middle: one that has drifted off is brought back."""
+    if session.decide("drifted off", abs(session.places.v) > DRIFTED):
+        return centre(session)
+    return strip
 
 
 def _right_end(session: Session) -> float:
@@ -234,11 +248,11 @@ def _end_in(session: Session, picture: BeamPicture) -> Measured:
 def thin(session: Session) -> None:
     """Thin the kept zone in rounds, from both faces alternately."""
     settings = session.step.thin
-    centre(session)
-    strip, front = measure(session), True
+    strip, front = centre(session), True
     session.over_tilt = settings.over_tilt
     for number, wanted in enumerate(settings.to):
         for turn in range(2 * settings.tries):
+            strip = back_in_the_middle(session, strip)
             left = strip.at_interface.value - wanted
             if session.decide("thin enough", left <= THIN_ENOUGH * wanted):
                 break
@@ -259,7 +273,7 @@ def polish(session: Session) -> None:
     front = True
     strip = measure(session)
     for _ in range(settings.tries):
-        strip = surer(session, strip)
+        strip = surer(session, back_in_the_middle(session, strip))
         keep(session, strip.at_interface)
         stop_if_too_thin(session, strip.at_interface)
         if session.decide("thin enough", is_reached(session, strip.at_interface)):

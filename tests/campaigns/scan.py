@@ -12,8 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from acquire.flags import Flag
-from acquire.launch import Desk, RunEnd, begin_run
+from acquire.launch import RunEnd, begin_run
 from acquire.record import RunRecord
+from acquire.share import Desk
 from drivers.action import result_of
 from drivers.clock import JumpingClock
 from drivers.lab import simulated_lab

@@ -180,7 +180,7 @@ def test_a_valve_that_trips_stops_a_slow_scan_at_the_next_tick(
 
 def test_resume_time_of_a_published_scan_is_spent_on_nothing_else(tmp_path: Path) -> None:
     """The time itself is measured in tests/benchmarks; here: it is far below that of the run."""
-    from acquire.launch import Desk
+    from acquire.share import Desk
     from tests.campaigns.scan import Silent
 
     lab = simulated_lab({"stem": {}})

@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
-from acquire.launch import Desk, RunEnd, begin_run
+from acquire.launch import RunEnd, begin_run
 from acquire.operator import Command, Inbox
+from acquire.share import Desk
 from drivers.cryo import CryoLimits
 from drivers.fib import FibLimits
 from drivers.lab import Chosen, Lab, NoSettings

@@ -228,7 +228,7 @@ class Session:
         """
         loaded = protocol if isinstance(protocol, LoadedProtocol) else load_protocol(protocol)
         live = self._use()
-        part = self._lab.only(roles_of(loaded.steps))
+        part = live.opened.lab.only(roles_of(loaded.steps))
         end = begin_run(loaded, part, self._out, seed=self._seed, desk=live.desk, lent=live.lent())
         return self._ended(live, end)
 

@@ -123,6 +123,24 @@ def beyond(
                     )
 
 
+def amounts(
+    made: Sequence[Made], held: Evidence, interfaces: Mapping[str, type]
+) -> dict[int, float]:
+    """Return how far the meter went in all for each action that is done to its end whatever comes.
+
+    By the number of its entry. One that a device goes on with, or that is done again where it was
+    cut off, is not among them.
+    """
+    entries = {entry.id: entry for entry in held.entries}
+    found: dict[int, float] = {}
+    for one in made:
+        number = one.attempt.entry
+        action, _ = _call(entries[number], entries[number].request, interfaces)
+        if action.on_interrupt == "remaining" and number in held.outcomes:
+            found[number] = found.get(number, 0.0) + one.deed.amount
+    return found
+
+
 def _is_repeated(action: Action, arguments: tuple[Any, ...]) -> bool:
     """True for an action that, as declared, is done again where it was cut off."""
     if action.adoption is not None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from acquire.network_commands import keys, serve
 from acquire.options import JSON, LAB, OUT, command, lab_wanted
 from acquire.torture.command import torture
 
@@ -126,10 +127,12 @@ def check(protocol: str, lab_file: Path | None, as_json: bool) -> int:
 
     from acquire.check import plan, told
     from acquire.procedures import roles_of
+    from drivers.lab import met
     from protocols.loader import load_protocol
 
     loaded = load_protocol(protocol)
-    made = plan(loaded, lab_wanted(lab_file, roles_of(loaded.steps), dry=False, real_time=False))
+    lab = lab_wanted(lab_file, roles_of(loaded.steps), dry=False, real_time=False)
+    made = plan(loaded, met(lab))
     click.echo(json.dumps(made.as_dict(), indent=1) if as_json else told(made))
     for refusal in made.refusals:
         click.echo(refusal, err=True)
@@ -309,7 +312,7 @@ def drivers() -> int:
 
     for name, spec in sorted(known_drivers().items()):
         kind = " (simulator)" if spec.simulated else ""
-        click.echo(f"{name}: {spec.role}{kind}: {spec.summary}")
+        click.echo(f"{name}: {spec.role or 'any'}{kind}: {spec.summary}")
     return 0
 
 
@@ -338,7 +341,8 @@ def doctor(out: Path) -> int:
     return 0 if all(finding.ok for finding in found) else 2
 
 
-main.add_command(torture)
+for each in (serve, keys, torture):
+    main.add_command(each)
 
 
 if __name__ == "__main__":

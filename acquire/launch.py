@@ -27,7 +27,7 @@ from acquire.share import Desk, Share
 from acquire.views import Views
 from drivers.clock import Clock, RealClock
 from drivers.errors import InputError, LiftlineError, LinkError, RunFolderError
-from drivers.lab import Lab, known_drivers, lab_of, make_clock
+from drivers.lab import Lab, known_drivers, lab_of, make_clock, met
 from drivers.open_lab import OpenLab, open_lab
 from protocols.loader import LoadedProtocol, protocol_of
 from protocols.written import read_written
@@ -87,6 +87,7 @@ def begin_run(
     missing = set(roles_of(protocol.steps)) - {chosen.role for chosen in lab.instruments}
     if missing:
         raise InputError(_lacking(protocol.name, lab.name, missing))
+    lab = met(lab)
     refusals = plan(protocol, lab).refusals
     if refusals:
         raise InputError("\n".join(refusals))
@@ -164,7 +165,7 @@ def resume_run(
     if not (folder / "run.db").is_file():
         raise RunFolderError(f"{folder} is not the folder of a run: it has no run.db")
     with lease(folder):
-        lab = lab_of(read_written(folder / "lab.yaml"), units=False)
+        lab = met(lab_of(read_written(folder / "lab.yaml"), units=False))
         journal = _journal(folder, lab, desk)
         name = journal.meta("name")
         if name is None:
@@ -198,7 +199,7 @@ def _conduct(
     last = journal.last_stamp()
     utc = datetime.fromisoformat(last.utc) if last else None
     clock = lent.opened.clock if lent else shared
-    clock = clock or make_clock(lab.clock, last.time if last else 0.0, utc)
+    clock = clock or make_clock(lab.clock, last.time if last else 0.0, utc, lab.time)
     time = RunTime(clock, last)
 
     def claim() -> _Ended:

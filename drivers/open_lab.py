@@ -62,6 +62,7 @@ class OpenLab:
             self._keep,
             dict(self.drivers),
             folder / f"spool-{chosen.role}.txt" if folder else None,
+            folder.name if folder else "",
         )
 
     def _keep(self, name: str, text: str) -> None:

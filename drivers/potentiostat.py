@@ -150,9 +150,7 @@ class PotentiostatLimits(Written):
 
 
 def worst_charge(order: HoldOrder) -> float:
-    """Return the most charge that a hold can pass, C."""
-    if order.mode == "rest":
-        return 0.0
+    """Return the most charge that a hold in which current flows can pass, C."""
     longest = order.seconds_max if order.end_seconds is None else order.end_seconds
     worst = abs(order.current) * min(longest, order.seconds_max)
     return worst if order.end_charge is None else min(worst, order.end_charge)
@@ -254,12 +252,13 @@ def _otherwise(arguments: tuple[Any, ...]) -> str:
 
 
 def _spends(order: HoldOrder) -> Sequence[Spend]:
-    return (Spend(CHARGE, worst_charge(order)),)
+    """Return what a hold may spend; what a meter counts of an open cell is only its zero."""
+    return () if order.mode == "rest" else (Spend(CHARGE, worst_charge(order)),)
 
 
 def _spent(charge: float, order: HoldOrder) -> Sequence[Spend]:
     """At rest nothing passes the cell: what the meter counts then is its own zero's error."""
-    return (Spend(CHARGE, 0.0 if order.mode == "rest" else charge),)
+    return () if order.mode == "rest" else (Spend(CHARGE, charge),)
 
 
 @runtime_checkable

@@ -57,6 +57,8 @@ class Rise:
         above = value - float(np.median(self._first))
         self.ratio = math.exp(above)
         allowed = WARMER + AGEING * (cycle - self._began)
+        if above <= allowed and self.statistic == 0.0:
+            return False  # nothing is added to nothing: the scatter need not be known
         score = min((above - allowed) / self._scatter(), MOST)
         self.statistic = max(0.0, self.statistic + score - REFERENCE)
         was, self._told = self._told, self._told or self.statistic >= THRESHOLD

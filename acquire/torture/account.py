@@ -51,21 +51,21 @@ class Account:
     harm: tuple[str, ...]
 
 
-def ledgers(run: Path, lab: Lab) -> Iterator[tuple[str, Ledger]]:
-    """Yield role and ledger of each simulated instrument that keeps one in the run's folder."""
+def ledgers(worlds: Path, lab: Lab) -> Iterator[tuple[str, Ledger]]:
+    """Yield role and ledger of each simulated instrument that keeps one in a folder."""
     for chosen in lab.instruments:
-        world = run / f"world-{chosen.role}.db"
+        world = worlds / f"world-{chosen.role}.db"
         if chosen.spec.ledger is not None and world.is_file():
             yield chosen.role, chosen.spec.ledger(world)
 
 
-def account(run: Path, lab: Lab, held: Evidence) -> Account:
+def account(worlds: Path, lab: Lab, held: Evidence) -> Account:
     """Return whose every deed of a run was."""
     made: list[Made] = []
     untold: list[str] = []
     on: list[str] = []
     harm: list[str] = []
-    for role, ledger in ledgers(run, lab):
+    for role, ledger in ledgers(worlds, lab):
         on += [f"{role}: {what}" for what in ledger.on]
         harm += [f"{role}: {what}" for what in ledger.harm]
         for action in sorted({deed.action for deed in ledger.deeds}):

@@ -29,7 +29,8 @@ class Case:
 
     course: Course
     plan: Plan
-    run: Path
+    worlds: Path
+    """Where the simulated instruments keep their worlds."""
     held: Evidence
     before: Evidence | None
     """What was acknowledged earlier."""
@@ -39,7 +40,7 @@ class Case:
     @cached_property
     def account(self) -> Account:
         """The journal against the ledgers."""
-        return account(self.run, self.course.lab, self.held)
+        return account(self.worlds, self.course.lab, self.held)
 
 
 def acknowledged_data_stay(case: Case) -> Iterator[str]:
@@ -94,7 +95,9 @@ def budgets_hold(case: Case) -> Iterator[str]:
 
 def all_is_safe_at_rest(case: Case) -> Iterator[str]:
     """Nothing is on when a run has ended or waits, unless the record says it cannot be helped."""
-    if case.end is None or case.held.unsafe or case.end.reason.startswith(NOT_REACHED):
+    earlier = 0 if case.before is None else len(case.before.unsafe)
+    told = case.held.unsafe[earlier:]
+    if case.end is None or told or case.end.reason.startswith(NOT_REACHED):
         return
     yield from (f"left on: {what}" for what in case.account.on)
 

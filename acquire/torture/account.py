@@ -51,21 +51,21 @@ class Account:
     harm: tuple[str, ...]
 
 
-def ledgers(run: Path, lab: Lab) -> Iterator[tuple[str, Ledger]]:
-    """Yield role and ledger of each simulated instrument that keeps one in the run's folder."""
+def ledgers(worlds: Path, lab: Lab) -> Iterator[tuple[str, Ledger]]:
+    """Yield role and ledger of each simulated instrument that keeps one in a folder."""
     for chosen in lab.instruments:
-        world = run / f"world-{chosen.role}.db"
+        world = worlds / f"world-{chosen.role}.db"
         if chosen.spec.ledger is not None and world.is_file():
             yield chosen.role, chosen.spec.ledger(world)
 
 
-def account(run: Path, lab: Lab, held: Evidence) -> Account:
+def account(worlds: Path, lab: Lab, held: Evidence) -> Account:
     """Return whose every deed of a run was."""
     made: list[Made] = []
     untold: list[str] = []
     on: list[str] = []
     harm: list[str] = []
-    for role, ledger in ledgers(run, lab):
+    for role, ledger in ledgers(worlds, lab):
         on += [f"{role}: {what}" for what in ledger.on]
         harm += [f"{role}: {what}" for what in ledger.harm]
         for action in sorted({deed.action for deed in ledger.deeds}):
@@ -121,6 +121,24 @@ def beyond(
                         f"{mine[0].name} (action {number}, {len(mine)} attempts): {spent.kind} "
                         f"{spent.amount:.6g}, it may spend {most.amount:.6g}"
                     )
+
+
+def amounts(
+    made: Sequence[Made], held: Evidence, interfaces: Mapping[str, type]
+) -> dict[int, float]:
+    """Return how far the meter went in all for each action that is done to its end whatever comes.
+
+    By the number of its entry. One that a device goes on with, or that is done again where it was
+    cut off, is not among them.
+    """
+    entries = {entry.id: entry for entry in held.entries}
+    found: dict[int, float] = {}
+    for one in made:
+        number = one.attempt.entry
+        action, _ = _call(entries[number], entries[number].request, interfaces)
+        if action.on_interrupt == "remaining" and number in held.outcomes:
+            found[number] = found.get(number, 0.0) + one.deed.amount
+    return found
 
 
 def _is_repeated(action: Action, arguments: tuple[Any, ...]) -> bool:

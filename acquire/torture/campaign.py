@@ -13,13 +13,28 @@ from acquire.share import Desk
 from acquire.torture.course import UNCOUNTED, Course
 from acquire.torture.evidence import evidence
 from acquire.torture.kills import killed
+from acquire.torture.network import afar
 from acquire.torture.ordeal import Broken, Ordeal, PowerOff
 from acquire.torture.people import Unwatched
 from acquire.torture.snapshots import Synced, leave, tear
-from acquire.torture.troubles import Plan, crash, dice, mixed
+from acquire.torture.troubles import Plan, crash, dice, mixed, stormy
 from drivers.errors import InputError
 
-SHARES: Mapping[str, float] = {"crash": 0.35, "tail": 0.1, "kill": 0.05, "mixed": 0.5}
+SUFFERED: Mapping[str, Callable[[Ordeal], Iterator[Broken]]] = {
+    "kill": killed,
+    "network": afar,
+    "mixed": Ordeal.go,
+}
+"""How a try of each family is done; crashes and torn commits share runs, and are done apart."""
+MESSAGES = 2
+"""Messages over a network for each boundary of a journal, about."""
+SHARES: Mapping[str, float] = {
+    "crash": 0.35,
+    "tail": 0.1,
+    "kill": 0.05,
+    "network": 0.05,
+    "mixed": 0.45,
+}
 """Families of tries, and how many of a hundred tries are of each."""
 AT_ONCE = 100
 """Folders that are left by one run for crashes at its boundaries."""
@@ -100,15 +115,19 @@ class Campaign:
         if family in ("crash", "tail"):
             for start in range(0, len(numbers), AT_ONCE):
                 yield from self._left(family, numbers[start : start + AT_ONCE], whole)
-        elif family == "kill":
-            for number in numbers:
-                plan = Plan(f"kill {number}", ())
-                yield plan, self._done(plan, killed(self.course, plan, self._place(plan)))
         else:
             for number in numbers:
-                plan = self._mixed(number)
+                plan = self._plan(family, number)
                 ordeal = Ordeal(self.course, plan, self._place(plan))
-                yield plan, self._done(plan, ordeal.go(), ordeal)
+                yield plan, self._done(plan, SUFFERED[family](ordeal), ordeal)
+
+    def _plan(self, family: str, number: int) -> Plan:
+        if family == "kill":
+            return Plan(f"kill {number}", ())
+        if family == "network":
+            messages = MESSAGES * len(self.course.boundaries)
+            return stormy(self.course.seed, number, messages=messages)
+        return self._mixed(number)
 
     def _mixed(self, number: int) -> Plan:
         course = self.course

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from acquire.torture.course import Course
 
-FAMILIES = ("crash", "tail", "kill", "mixed")
+FAMILIES = ("crash", "tail", "kill", "network", "mixed")
 
 
 @click.command()

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from acquire.launch import NOT_REACHED, RunEnd
-from acquire.torture.account import Account, above_limits, account, beyond
+from acquire.torture.account import Account, above_limits, account, amounts, beyond
 from acquire.torture.course import Course
 from acquire.torture.evidence import Evidence
 from acquire.torture.troubles import Plan
@@ -19,6 +19,8 @@ CODES = {"finished": (0,), "stopped": (1,), "fault": (2, 3), "waiting": (4,)}
 """Exit codes by how a run ended, as DESIGN says."""
 
 ROUNDING = 1e-12
+LEFT = 1e-6
+"""Share of an action that its parts may lack, or have more, by rounding."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +29,8 @@ class Case:
 
     course: Course
     plan: Plan
-    run: Path
+    worlds: Path
+    """Where the simulated instruments keep their worlds."""
     held: Evidence
     before: Evidence | None
     """What was acknowledged earlier."""
@@ -37,7 +40,7 @@ class Case:
     @cached_property
     def account(self) -> Account:
         """The journal against the ledgers."""
-        return account(self.run, self.course.lab, self.held)
+        return account(self.worlds, self.course.lab, self.held)
 
 
 def acknowledged_data_stay(case: Case) -> Iterator[str]:
@@ -64,6 +67,24 @@ def nothing_is_done_twice(case: Case) -> Iterator[str]:
     yield from beyond(case.account.made, case.held, interfaces, obedient=obedient)
 
 
+def nothing_is_left_out(case: Case) -> Iterator[str]:
+    """What was cut off was done to its end: as much really happened as in an undisturbed run.
+
+    Asked of each action with the course's arguments, where nothing changes what is measured.
+    """
+    if not case.plan.transient:
+        return
+    course = case.course
+    ours = amounts(case.account.made, case.held, course.interfaces)
+    theirs = amounts(course.account.made, course.held, course.interfaces)
+    requests = {entry.id: (entry.name, entry.request) for entry in course.held.entries}
+    for entry in case.held.entries:
+        same = requests.get(entry.id) == (entry.name, entry.request)
+        mine, other = ours.get(entry.id), theirs.get(entry.id)
+        if same and mine is not None and other is not None and abs(mine - other) > LEFT * other:
+            yield f"{entry.name} (action {entry.id}): {mine:.6g} really done, not {other:.6g}"
+
+
 def budgets_hold(case: Case) -> Iterator[str]:
     """Nothing was begun for which the limits of its step had no room, by what was really spent."""
     course, obedient = case.course, not case.plan.faults
@@ -74,7 +95,9 @@ def budgets_hold(case: Case) -> Iterator[str]:
 
 def all_is_safe_at_rest(case: Case) -> Iterator[str]:
     """Nothing is on when a run has ended or waits, unless the record says it cannot be helped."""
-    if case.end is None or case.held.unsafe or case.end.reason.startswith(NOT_REACHED):
+    earlier = 0 if case.before is None else len(case.before.unsafe)
+    told = case.held.unsafe[earlier:]
+    if case.end is None or told or case.end.reason.startswith(NOT_REACHED):
         return
     yield from (f"left on: {what}" for what in case.account.on)
 
@@ -156,6 +179,7 @@ AT_REST: tuple[Invariant, ...] = (
     every_stop_has_a_reason,
     exit_codes_are_as_designed,
     nothing_is_done_twice,
+    nothing_is_left_out,
     budgets_hold,
     all_is_safe_at_rest,
     no_harm_is_done,

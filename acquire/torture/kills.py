@@ -7,9 +7,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from acquire.torture.course import Course
 from acquire.torture.ordeal import Broken, Ordeal
-from acquire.torture.troubles import Plan, dice
+from acquire.torture.troubles import dice
 from drivers.clock import wait_a_moment, wall_seconds
 
 LONGEST = 120.0
@@ -18,11 +17,11 @@ MOST = 3
 """Kills of one run."""
 
 
-def killed(course: Course, plan: Plan, folder: Path) -> Iterator[Broken]:
+def killed(ordeal: Ordeal) -> Iterator[Broken]:
     """Begin a run in a process, kill it, resume it likewise, and let the last session end here."""
-    draw = dice(course.seed, plan.name)
-    ordeal = Ordeal(course, plan, folder)
-    out = folder / "00"
+    course = ordeal.course
+    draw = dice(course.seed, ordeal.plan.name)
+    out = ordeal.folder / "00"
     out.mkdir(parents=True)
     lab = out / "lab.json"
     lab.write_text(course.lab.written(), encoding="utf-8")

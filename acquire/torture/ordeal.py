@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -17,7 +17,7 @@ from acquire.torture.evidence import Evidence, evidence
 from acquire.torture.invariants import ALWAYS, AT_REST, Case, Invariant
 from acquire.torture.people import Rule, Unwatched
 from acquire.torture.snapshots import leave
-from acquire.torture.troubles import Plan, Session
+from acquire.torture.troubles import Plan, Session, Weather
 from drivers.clock import JumpingClock, wait_a_moment
 from drivers.errors import LiftlineError, RunFolderError
 from drivers.lab import Lab
@@ -118,6 +118,12 @@ class Ordeal:
     plan: Plan
     folder: Path
     """Of the try; the run's folder is in one of it for each session that was cut off."""
+    lab: Lab | None = None
+    """How the run reaches its instruments; None for the course's lab."""
+    worlds: Path | None = None
+    """Where their worlds are kept; None for the run's folder."""
+    weather: Callable[[Weather], None] = lambda weather: None
+    """Is told of each session's network."""
     run: Path | None = None
     held: Evidence | None = None
     """What was acknowledged."""
@@ -166,6 +172,7 @@ class Ordeal:
         """Do one session; return how it ended (None: cut off), and a defect that it met."""
         parent = self.folder / f"{self.number:02d}" if self.run is None else self.run.parent
         watch = Watch(session, self.course.rule, parent, self.folder / f"{self.number + 1:02d}")
+        self.weather(session.weather)
         try:
             end = self._begin(watch) if self.run is None else self._resume(watch, self.run)
             self.run = end.folder
@@ -185,12 +192,14 @@ class Ordeal:
 
     def _begin(self, watch: Watch) -> RunEnd:
         course = self.course
-        lab = roomy(with_faults(course.lab, self.plan), watch.session)
+        lab = self.lab or roomy(with_faults(course.lab, self.plan), watch.session)
         watch.parent.mkdir(parents=True, exist_ok=True)
         return begin_run(course.protocol, lab, watch.parent, seed=course.seed, desk=watch.desk())
 
     def _resume(self, watch: Watch, run: Path) -> RunEnd:
         """Go on as an operator does: faults are mended when no more troubles are planned."""
+        if self.lab is not None:
+            return resume_run(run, desk=watch.desk())
         mended = self._session() is None
         lab = self.course.lab if mended else with_faults(self.course.lab, self.plan)
         lab = roomy(gone_on(lab, watch.session.away), watch.session)
@@ -214,7 +223,8 @@ class Ordeal:
         except RunFolderError as error:
             yield Broken(self.plan, "every_journal_opens", str(error), self.number)
             return
-        case = Case(self.course, self.plan, self.run, held, self.held, end)
+        worlds = self.worlds or self.run
+        case = Case(self.course, self.plan, worlds, held, self.held, end)
         self.held = held
         invariants: tuple[Invariant, ...] = ALWAYS if end is None else (*ALWAYS, *AT_REST)
         for invariant in invariants:

@@ -23,6 +23,49 @@ STEPS = (-86400.0 * 365, -3600.0, -1.0, 1.0, 3600.0, 86400.0)
 
 
 @dataclass(frozen=True)
+class Weather:
+    """How the network between a run and its instruments is."""
+
+    lost: float = 0.0
+    """Share of messages, either way, that never arrive."""
+    twice: float = 0.0
+    """Share that arrive twice."""
+    late: float = 0.0
+    """Share that arrive up to `delay` late, after others that were sent later."""
+    delay: float = 0.0
+    """Wall s."""
+    down_after: int | None = None
+    """Messages after which nothing gets through for a while."""
+    down: float = 0.0
+    """Wall s."""
+
+    def told(self) -> Iterator[str]:
+        """Yield what happens, in words."""
+        if self.lost:
+            yield f"{self.lost:.1%} of messages lost"
+        if self.twice:
+            yield f"{self.twice:.1%} doubled"
+        if self.late:
+            yield f"{self.late:.1%} up to {self.delay:.2f} s late"
+        if self.down_after is not None:
+            yield f"network down for {self.down:.1f} s after {self.down_after} messages"
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """Kinds of trouble, for the table."""
+        there = {
+            "messages lost": self.lost,
+            "messages doubled": self.twice,
+            "messages late, out of order": self.late,
+            "network down": self.down,
+        }
+        return tuple(kind for kind, share in there.items() if share)
+
+
+CALM = Weather()
+
+
+@dataclass(frozen=True)
 class Session:
     """What happens to one session of a run; left out, nothing does."""
 
@@ -40,6 +83,8 @@ class Session:
     """s that have passed for instruments and date since the last session."""
     attended: bool = True
     """Somebody answers at once; else the run waits where its rule says so, and is answered."""
+    weather: Weather = CALM
+    """Between the run and instruments that are served to it."""
     actions: int | None = None
     """The operator stops it after so many actions."""
 
@@ -59,6 +104,7 @@ class Session:
             yield f"{self.away:g} s away"
         if not self.attended:
             yield "nobody there"
+        yield from self.weather.told()
 
     @property
     def kinds(self) -> tuple[str, ...]:
@@ -72,7 +118,8 @@ class Session:
             "time away": self.away > 0,
             "nobody there": not self.attended,
         }
-        return tuple(kind for kind, is_there in there.items() if is_there)
+        mine = (kind for kind, is_there in there.items() if is_there)
+        return (*mine, *self.weather.kinds)
 
 
 @dataclass(frozen=True)
@@ -88,7 +135,7 @@ class Plan:
 
     @property
     def family(self) -> str:
-        """crash, tail, kill or mixed."""
+        """crash, tail, kill, network or mixed."""
         return self.name.split()[0]
 
     @property
@@ -129,6 +176,27 @@ def crash(seed: int, number: int, *, whole: bool = False) -> Plan:
     whole = whole or draw.random() < TO_THE_END
     after = Session(actions=None if whole else HORIZON, away=away)
     return Plan(name, (Session(crash=number), after))
+
+
+def stormy(seed: int, number: int, *, messages: int) -> Plan:
+    """Return the try of a bad network in one or two sessions; a run sends so many messages."""
+    draw = dice(seed, f"network {number}")
+    return Plan(
+        f"network {number}",
+        tuple(Session(weather=_weather(draw, messages)) for _ in range(draw.randint(1, 2))),
+    )
+
+
+def _weather(draw: random.Random, messages: int) -> Weather:
+    down = draw.random() < 0.6
+    return Weather(
+        lost=draw.choice((0.0, 0.01, 0.05)),
+        twice=draw.choice((0.0, 0.02, 0.2)),
+        late=draw.choice((0.0, 0.05, 0.2)),
+        delay=draw.choice((0.05, 0.4)),
+        down_after=draw.randrange(messages) if down else None,
+        down=draw.uniform(0.3, 5.0) if down else 0.0,
+    )
 
 
 def mixed(

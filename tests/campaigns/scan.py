@@ -1,4 +1,4 @@
-"""A short line scan for crash campaigns, and what is compared afterwards."""
+"""A short line scan for tests of crashes, and what is compared afterwards."""
 
 from __future__ import annotations
 

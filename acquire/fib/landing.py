@@ -42,8 +42,9 @@ NEEDLES = 1.5e-6
 """What the weld and the needle take of the lamella's right end, m; ours."""
 STAYS = 0.2e-6
 """Most that the lamella may move while the needle leaves it, m."""
-FREE = 0.45e-6
-"""How far from the cut's edge the lamella's free end is looked for, m: half the cut's width."""
+ANYWHERE, NEAR_END = 1.1e-6, 0.45e-6
+"""How far from where it is expected the lamella's free end is looked for, m: first (the needle's
+weld may have dulled what is left of its top), and where it was seen: half the cut's width. Ours."""
 LEAVE = (0.4e-6, 0.4e-6, 0.4e-6, 0.4e-6)
 """Steps by which the needle first leaves the lamella, m, each looked at."""
 AWAY = 12e-6
@@ -73,6 +74,7 @@ def land(session: Session) -> None:
     _to_the_grid(session)
     run.verified("over the grid", True)
     end, gap = _come_down(session), math.inf
+    stand_still(session, joint_view(session))  # else the gap that is set is another one later
     for _ in range(MOST_STEPS):
         found = _gap_to_post(session, end)
         gap = found.right - found.left
@@ -307,12 +309,12 @@ def released_end(step: LiftOut) -> float:
 
 def _leave(session: Session) -> None:
     """Move the needle away in small steps, each time seeing that the lamella stays."""
-    run = session.run
+    run, at = session.run, session.places
     remember(session, stand_still(session, joint_view(session)))
-    before = _where_it_is(session)
+    before = _where_it_is(session, at.u + released_end(session.step), ANYWHERE)
     for way in LEAVE:
         session.needle_by(x=way, step=NEAR_STEP)
-        moved = math.dist(before, _where_it_is(session))
+        moved = math.dist(before, _where_it_is(session, before[0], NEAR_END))
         if session.decide("lamella moved", moved > STAYS):
             run.verified("released", False)
             session.ask(
@@ -326,19 +328,19 @@ def _leave(session: Session) -> None:
     session.needle_encoders(NeedlePosition(here.x, here.y, park.z))
 
 
-def _where_it_is(session: Session) -> tuple[float, float]:
+def _where_it_is(session: Session, end: float, reach: float) -> tuple[float, float]:
     """Return u of the lamella's free end and v of its middle (m): of itself, not of post or needle.
 
-    The needle goes away in the same image, and the post stays anyway.
+    The needle goes away in the same image, and the post stays anyway. The end is expected at u =
+    `end` and looked for within `reach` (m).
     """
-    at, step = session.places, session.step
-    end, kept = at.u + released_end(step), step.lamella.kept
+    at, lamella = session.places, session.step.lamella
 
     def look(frames: int) -> tuple[Measured, Measured, Measured]:
         picture = session.ion(joint_view(session), frames)
-        wide = step.lamella.thickness / 2
-        free = falling_edge(picture, u=end, v=at.v, reach=FREE, width=wide, along="u")
-        return free, *outer_edges(picture, kept=kept, u=at.u)
+        wide = lamella.thickness / 2
+        free = falling_edge(picture, u=end, v=at.v, reach=reach, width=wide, along="u")
+        return free, *outer_edges(picture, kept=lamella.kept, u=at.u)
 
     free, upper, lower = session.known("the lamella that is let go", look, lambda found: found)
-    return free.value, (upper.value + lower.value) / 2
+    return session.decide("it is at", (free.value, (upper.value + lower.value) / 2))

@@ -271,7 +271,7 @@ def land(step: LiftOut) -> Takes:
     there = stage(way) + 3 * both(step, wide) + 2 * stage(5e-6)
     down = needle(PARK - 12e-6) + 3 * both(step, wide) + needle(14e-6, NEAR)
     coarse, fine = 3, (0.7e-6 - step.land.gap) / step.land.step
-    to_post = (coarse + fine + 1) * ion(view) + needle(6.7e-6, NEAR)
+    to_post = stand_still(view) + (coarse + fine + 1) * ion(view) + needle(6.7e-6, NEAR)
     return there + down + to_post
 
 
@@ -285,7 +285,7 @@ def weld_grid(step: LiftOut) -> Takes:
 def release(step: LiftOut) -> Takes:
     """The slit through the right end; the needle leaves, watched, and is retracted."""
     view = joint_view(step)
-    leaves = stand_still(view) + 4 * ion(view) + needle(14e-6, NEAR) + needle(PARK)
+    leaves = stand_still(view) + 5 * ion(view) + needle(14e-6, NEAR) + needle(PARK)
     return _released(step) + leaves + Takes(NEEDLE_IN_S)
 
 

@@ -3,8 +3,9 @@
     python -m tests.campaigns.torture_shows FOLDER SEED [PART ...]
 
 Parts: `boundaries` crashes one run of each at every boundary of its journal (the profile and the
-cell cut to 12 and 20 cycles; the lift-out stage by stage, `sampled` boundaries of each); `kills`
-kills processes; `network` has a bad network before served instruments; `mixed` does random multi-fault runs of short protocols of each kind.
+cell cut to 12 and 20 cycles; the lift-out stage by stage, `SAMPLED` boundaries of each); `kills`
+kills processes; `network` has a bad network before served instruments; `mixed` does random
+multi-fault runs of short protocols of each kind.
 """
 
 from __future__ import annotations

@@ -153,7 +153,7 @@ class Campaign:
         if family == "tail":
             plans = {n: Plan(f"tail {n}", plan.sessions) for n, plan in plans.items()}
         places = {number: self._place(plan) for number, plan in plans.items()}
-        camera = _Camera(self.folder / "camera", places, torn=family == "tail")
+        camera = _Camera(self.folder / f"{family}-from-{numbers[0]}", places, torn=family == "tail")
         shutil.rmtree(camera.out, ignore_errors=True)
         course = self.course
         try:

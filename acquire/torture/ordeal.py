@@ -128,6 +128,8 @@ class Ordeal:
     held: Evidence | None = None
     """What was acknowledged."""
     ends: list[RunEnd] = field(default_factory=list)
+    mended: bool = False
+    """Nothing was planned for the last session that came to an end."""
     number: int = 0
     """Of the session."""
 
@@ -158,15 +160,15 @@ class Ordeal:
         assert self.run is not None
         if end is None:
             return False
-        before = self.ends[-1] if self.ends else None
+        before = self.ends[-1] if self.ends and self.mended else None
+        self.mended = mended
         self.ends.append(end)
         if end.state == "finished" or STOP in end.reason:
             return True
         if end.state == "waiting":
             self.course.rule.answer_all(self.run)
             return False
-        again = before is not None and (before.state, before.reason) == (end.state, end.reason)
-        return mended and again
+        return before is not None and (before.state, before.reason) == (end.state, end.reason)
 
     def _try(self, session: Session) -> tuple[RunEnd | None, str]:
         """Do one session; return how it ended (None: cut off), and a defect that it met."""

@@ -150,3 +150,19 @@ def test_resume_time_of_a_published_scan_is_spent_on_nothing_else(tmp_path: Path
 def test_a_folder_without_a_run_is_refused(tmp_path: Path) -> None:
     with pytest.raises(RunFolderError, match=r"is not the folder of a run"):
         resume_run(tmp_path, desk=desk())
+
+
+@pytest.mark.parametrize("spoilt", [None, b"", b"II*\0 half an image"])
+def test_an_image_that_is_lost_or_spoilt_is_named_and_the_run_goes_on_when_it_is_back(
+    tmp_path: Path, spoilt: bytes | None
+) -> None:
+    copy = unfinished(tmp_path)
+    (image, *_) = sorted((copy / "data" / "images").iterdir())
+    kept = image.read_bytes()
+    image.unlink()
+    if spoilt is not None:
+        image.write_bytes(spoilt)
+    with pytest.raises(RunFolderError, match=rf"{image.name}: the journal names this image"):
+        resume_run(copy, desk=desk())
+    image.write_bytes(kept)
+    assert resume_run(copy, desk=desk()).state == "finished"

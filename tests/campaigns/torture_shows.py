@@ -3,8 +3,9 @@
     python -m tests.campaigns.torture_shows FOLDER SEED [PART ...]
 
 Parts: `boundaries` crashes one run of each at every boundary of its journal (the profile and the
-cell cut to 12 and 20 cycles; the lift-out stage by stage, `sampled` boundaries of each); `kills`
-kills processes; `mixed` does random multi-fault runs of short protocols of each kind.
+cell cut to 12 and 20 cycles; the lift-out stage by stage, `SAMPLED` boundaries of each); `kills`
+kills processes; `network` has a bad network before served instruments; `mixed` does random
+multi-fault runs of short protocols of each kind.
 """
 
 from __future__ import annotations
@@ -78,6 +79,7 @@ SHORT = {"scan": SCAN, "profile": PROFILE, "cell": CELL}
 MIXED = {"scan": 350, "profile": 250, "cell": 300}
 """Multi-fault runs of each; the lift-out's stages share a hundred."""
 KILLS = {"scan": 40, "profile": 30, "cell": 24}
+NETWORK = {"scan": 15, "profile": 15, "cell": 20}
 LIFTED = ("clean", "weld", "sever", "release")
 """Stages of the lift-out whose processes are killed, and which are run with faults."""
 SAMPLED = 40
@@ -128,7 +130,7 @@ def of_family(folder: Path, family: str, counts: dict[str, int], lifted: int) ->
         file = folder / f"{name}.yaml"
         file.write_text(SHORT[name], encoding="utf-8")
         yield Part(f"{name}: {family}", [str(file), "--family", family, "--runs", str(count)])
-    for name in LIFTED:
+    for name in LIFTED if lifted else ():
         words = [*stage(folder, name), "--family", family, "--runs", str(lifted)]
         yield Part(f"lift-out, {name}: {family}", words)
 
@@ -137,6 +139,8 @@ def parts(folder: Path, wanted: Sequence[str]) -> Iterator[Part]:
     """Yield the campaigns of the parts that are wanted."""
     if "kills" in wanted:
         yield from of_family(folder, "kill", KILLS, 2)
+    if "network" in wanted:
+        yield from of_family(folder, "network", NETWORK, 0)
     if "mixed" in wanted:
         yield from of_family(folder, "mixed", MIXED, 25)
     if "boundaries" in wanted:
@@ -148,7 +152,7 @@ def main() -> int:
     folder, seed = Path(sys.argv[1]).resolve(), sys.argv[2]
     folder.mkdir(parents=True, exist_ok=True)
     total = broken = 0
-    for part in parts(folder, sys.argv[3:] or ("kills", "mixed", "boundaries")):
+    for part in parts(folder, sys.argv[3:] or ("kills", "network", "mixed", "boundaries")):
         began = wall_seconds()
         command = [sys.executable, "-m", "acquire.cli", "torture", *part.words, "--json"]
         command += ["--seed", seed, "--out", str(folder / "out")]

@@ -85,7 +85,11 @@ def test_a_try_that_is_none_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-def test_a_run_whose_process_is_killed_goes_on(course: Course, tmp_path: Path) -> None:
-    tally = Campaign(course, tmp_path, quiet).go({"kill": range(3)})
+@pytest.mark.parametrize("family", ["kill", "network"])
+def test_a_run_goes_on_after_its_process_was_killed_or_its_network_was_bad(
+    family: str, course: Course, tmp_path: Path
+) -> None:
+    tally = Campaign(course, tmp_path, quiet).go({family: range(3)})
     assert tally.broken == []
-    assert tally.tried == {"kill": 3}
+    assert tally.tried == {family: 3}
+    assert tally.ended == {"finished": 3}

@@ -13,13 +13,20 @@ from acquire.attempts import Attempts, Trial
 from acquire.journal import Journal
 from acquire.pictures import Pictures
 from acquire.rows import pack_row
+from acquire.torture.course import survey
 from acquire.torture.ordeal import Broken, Ordeal
+from acquire.torture.people import Rule
 from acquire.torture.troubles import Plan, Session
 from drivers.codec import pack
 from drivers.errors import LinkError
+from protocols.loader import load_protocol
 from simulators.faults import LinkDrops
 from tests.acquire.torture.made import Course, boundary
+from tests.campaigns.fib_runs import THERE
+from tests.campaigns.rehearsals import prepared, write_stage
 
+AGAIN = 300.0
+"""s after which what got no answer is sent again: it has ended by its own timer by then."""
 Plant = Callable[[pytest.MonkeyPatch], None]
 
 
@@ -68,7 +75,7 @@ def retry_on_time_out(monkeypatch: pytest.MonkeyPatch) -> None:
         try:
             return drive(self, trial, *args)
         except LinkError:
-            self._gate._monitors["stem"]._clock.sleep(30.0)
+            self._gate._monitors[trial.call.name.split(".")[0]]._clock.sleep(AGAIN)
             return drive(self, trial, *args)
 
     monkeypatch.setattr(Attempts, "_drive", twice)
@@ -113,3 +120,18 @@ def test_a_planted_bug_is_caught(
     plant(monkeypatch)
     found = broken_by(course, plan(course), tmp_path / "planted")
     assert invariant in {broken.invariant for broken in found}, found
+
+
+@pytest.mark.slow
+def test_a_mill_that_is_sent_again_after_a_time_out_is_caught(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    protocol = load_protocol(write_stage(tmp_path, "sever"))
+    course = survey(protocol, prepared("sever"), 0, Rule(THERE), tmp_path / "course")
+    cut = next(entry for entry in course.held.entries if entry.name == "fib.mill")
+    plan = Plan("mixed 0", (), {"fib": (LinkDrops(at=cut.time + 5.0, lasting=100.0),)})
+    assert broken_by(course, plan, tmp_path / "sound") == []
+    retry_on_time_out(monkeypatch)
+    found = broken_by(course, plan, tmp_path / "planted")
+    twice = [broken.text for broken in found if broken.invariant == "nothing_is_done_twice"]
+    assert any(text.startswith("done without an intent: fib.mill") for text in twice), found

@@ -196,6 +196,8 @@ class Link:
             InputError: the request is too large.
         """
         with self._lock:
+            if self.closed:
+                raise LinkError(f"{self.place.requests}: disconnected; open the lab again")
             if not self._session:
                 self._take_again()
             self._number += 1
@@ -305,10 +307,15 @@ class Link:
             self._heartbeat.stop()
             self._heartbeat = None
 
+    @property
+    def closed(self) -> bool:
+        """True once it is disconnected."""
+        return bool(self._context.closed)
+
     def close(self) -> None:
         """Say goodbye, if we control the lab, and disconnect; may be repeated."""
         with self._lock:
-            if self._context.closed:
+            if self.closed:
                 return
             try:
                 if self._session and not self._silent:

@@ -72,9 +72,22 @@ class Server:
         *,
         kept: Mapping[str, str],
         dead_man: float,
+        authorised: Callable[[str], bool],
         say: Callable[[str], None],
     ) -> None:
-        """Serve the drivers of `opened`; `kept` are the files that they keep beside a run."""
+        """Serve the drivers of `opened`.
+
+        Args:
+            opened: the lab.
+            interfaces: of its instruments, by role.
+            view: is told what goes on.
+            cut_offs: what was closed of earlier controllers.
+            kept: files that the drivers keep beside a run.
+            dead_man: s without a sign of a controller after which it is let go.
+            authorised: whether a public key may use the lab now; connections outlast a revocation.
+            say: writes a line into the log.
+        """
+        self._authorised = authorised
         self._clock = opened.clock
         self._work = Work(opened, interfaces, view, cut_offs, say)
         self._facts: Facts = facts_of(opened, interfaces, kept, dead_man)
@@ -99,6 +112,9 @@ class Server:
             request = read_request(frames)
             number = request.number
             if request.verb in ("meet", "hello"):
+                if key and not self._authorised(key):
+                    self._say(f"refused the key {key}: it was revoked")
+                    raise RefusedError("key", "this computer's key was revoked")
                 done = self._meet if request.verb == "meet" else self._hello
                 return write_reply(done(key, request))
             return self._in_session(request)
@@ -206,10 +222,10 @@ class Server:
             return
         self._work.look()
 
-    def revoke(self, authorised: Callable[[str], bool]) -> None:
+    def revoke(self) -> None:
         """Let go of a controller whose key is not authorised any more."""
         session = self.session
-        if session is not None and session.key and not authorised(session.key):
+        if session is not None and session.key and not self._authorised(session.key):
             self._let_go(f"the key of its controller ({session.who.words}) was revoked")
 
     def stop(self) -> None:

@@ -64,8 +64,8 @@ def serve(
         InputError: the address cannot be used, or a key is missing.
         LiftlineError: an instrument cannot be opened.
     """
-    place, lab = counter.place, counter.lab
-    if counter.keyring is None and not place.is_loopback:
+    place, lab, ring = counter.place, counter.lab, counter.keyring
+    if ring is None and not place.is_loopback:
         raise InputError(
             f"{place.requests} can be reached from other computers, which needs keys. Say: "
             f"liftline keys make {SERVER}, then liftline keys authorise NAME KEY for each computer "
@@ -86,8 +86,18 @@ def serve(
         }
         view = View(lab.name)
         cuts = CutOffs(counter.folder / "cut-off.json" if counter.folder else None)
-        server = Server(opened, interfaces, view, cuts, kept=kept, dead_man=lab.dead_man, say=say)
-        with _sockets(counter, server, view, say) as (router, door, handshake):
+        door = None if ring is None else Door(ring.key(SERVER), ring, say)
+        server = Server(
+            opened,
+            interfaces,
+            view,
+            cuts,
+            kept=kept,
+            dead_man=lab.dead_man,
+            authorised=(lambda key: True) if door is None else door.authorised,
+            say=say,
+        )
+        with _sockets(place, server, view, door, say) as (router, handshake):
             say(_greeting(counter))
             ready()
             _answer_all(server, router, door, handshake, stop, say)
@@ -107,14 +117,12 @@ def _greeting(counter: Counter) -> str:
 
 @contextmanager
 def _sockets(
-    counter: Counter, server: Server, view: View, say: Callable[[str], None]
-) -> Iterator[tuple[zmq.Socket[bytes], Door | None, Handshake]]:
-    """Bind the three ports, with keys if there are any."""
-    keyring, place = counter.keyring, counter.place
+    place: Place, server: Server, view: View, door: Door | None, say: Callable[[str], None]
+) -> Iterator[tuple[zmq.Socket[bytes], Handshake]]:
+    """Bind the three ports, with keys if there is a door."""
     with ExitStack() as held:
         context = zmq.Context(2)
         held.callback(context.term)
-        door = None if keyring is None else Door(keyring.key(SERVER), keyring, say)
         if door is not None:
             held.callback(door.guard(context).stop)
         router = held.enter_context(context.socket(zmq.ROUTER))
@@ -135,7 +143,7 @@ def _sockets(
             ) from None
         held.callback(keeper.stop)
         keeper.start()
-        yield router, door, handshake
+        yield router, handshake
 
 
 def _answer_all(
@@ -166,7 +174,7 @@ def _answer_all(
         if door is not None:
             door.watch(handshake)
             if door.may_have_changed():
-                server.revoke(door.authorised)
+                server.revoke()
 
 
 def _message(router: zmq.Socket[bytes], *, keyed: bool) -> tuple[bytes, str, list[Any]]:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from acquire.fib.aligning import locate, remember, stand_still
 from acquire.fib.bodies import Body, body_from_left
 from acquire.fib.carrying import raise_to_park
-from acquire.fib.cutting import in_electrons, joint_view
+from acquire.fib.cutting import compared_view, in_electrons, joint_view, plain_view
 from acquire.fib.edges import falling_edge, outer_edges
 from acquire.fib.end_points import raise_flag
 from acquire.fib.hanging import hanging, post_edge
@@ -17,7 +17,7 @@ from acquire.fib.measured import Measured
 from acquire.fib.reaching import NEAR_STEP
 from acquire.fib.session import Session
 from drivers.fib import BeamPicture, NeedlePosition, seen
-from protocols.fib import Array
+from protocols.fib import Array, BeamImage
 from protocols.lift_out import LiftOut, Weld
 
 HIGH = 0.3e-6
@@ -76,7 +76,7 @@ def land(session: Session) -> None:
     end, gap = _come_down(session), math.inf
     stand_still(session, joint_view(session))  # else the gap that is set is another one later
     for _ in range(MOST_STEPS):
-        found = _gap_to_post(session, end)
+        found = _gap_to_post(session, end, joint_view(session))
         gap = found.right - found.left
         run.progress(0, 1, f"gap {gap * 1e6:.2f} um")
         if session.decide("at the post", gap <= 1.15 * step.land.gap):
@@ -192,10 +192,9 @@ def _deep(session: Session) -> float:
     return lamella.depth * steep + lamella.thickness + 2 * AWRY
 
 
-def _gap_to_post(session: Session, end: float) -> OpenJoint:
+def _gap_to_post(session: Session, end: float, view: BeamImage) -> OpenJoint:
     """Return the gap between post and lamella, whose left end is expected at u = `end`."""
-    view, at = joint_view(session), session.places
-    surely = _surely(session, end, NEARLY)
+    at, surely = session.places, _surely(session, end, NEARLY)
 
     def look(frames: int) -> tuple[Measured, Measured, BeamPicture]:
         picture = session.ion(view, frames)
@@ -221,7 +220,8 @@ def weld_grid(session: Session) -> None:
     step, half = session.step, session.places.half
     settings = step.weld_grid
     x = -(step.lamella.length + step.land.gap) / 2
-    before = _in_both(session, _gap_to_post(session, session.places.u - step.lamella.length / 2))
+    end = session.places.u - step.lamella.length / 2
+    before = _in_both(session, _gap_to_post(session, end, compared_view(session)))
     session.places.u = session.decide("lamella along", before.right + step.lamella.length / 2)
     locate(session, before.ion)  # the welds follow what moves from this image on
     for name, side in (("post_front", 1), ("post_back", -1)):
@@ -237,7 +237,7 @@ def weld_grid(session: Session) -> None:
 
 def _in_both(session: Session, gap: OpenJoint) -> OpenJoint:
     """Return the gap to the post with the electron image of it, and where that shows it."""
-    view, at = joint_view(session), session.places
+    view, at = plain_view(session), session.places
     surely = _surely(session, gap.right, NEARLY)
     upper = in_electrons(session, 0.0, -at.half, 0.0)[1]
 

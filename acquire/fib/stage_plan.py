@@ -278,8 +278,7 @@ def land(step: LiftOut) -> Takes:
 def weld_grid(step: LiftOut) -> Takes:
     """An array at either face of the left end."""
     height = min(step.weld_grid.reach, 0.7 * step.lamella.thickness / 2)
-    before = 2 * both(step, joint_view(step))
-    return before + 2 * _weld(step, step.weld_grid, step.weld_grid.width, height)
+    return measured(step) + 2 * _weld(step, step.weld_grid, step.weld_grid.width, height)
 
 
 def release(step: LiftOut) -> Takes:

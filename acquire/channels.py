@@ -20,6 +20,8 @@ from drivers.lab import Chosen, Lab
 
 def channel_of(chosen: Chosen) -> str | None:
     """Return what names an instrument's channel on this computer; None where nothing is shared."""
+    if chosen.spec.meet is not None:
+        return None  # its own computer lets one controller in at a time
     if chosen.spec.recorded or (chosen.spec.simulated and chosen.address is None):
         return None
     return f"{chosen.driver} {chosen.address or 'default'}"

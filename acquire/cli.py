@@ -2,50 +2,18 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable
-from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from protocols.errors import LiftlineError
+from acquire.network_commands import keys, serve
+from acquire.options import JSON, LAB, OUT, command, lab_wanted
+from acquire.torture.command import torture
 
 if TYPE_CHECKING:
     from acquire.launch import RunEnd
     from acquire.terminal import Terminal
-    from drivers.lab import Lab
-
-OUT = click.option(
-    "--out",
-    type=click.Path(file_okay=False, path_type=Path),
-    default=Path("runs"),
-    show_default=True,
-    help="Folder in which each run makes its own.",
-)
-JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON for machines.")
-LAB = click.option(
-    "--lab",
-    "lab_file",
-    type=click.Path(path_type=Path),
-    help="Lab file: instruments, addresses, limits. Left out: built-in simulators.",
-)
-
-
-def _command(function: Callable[..., int | None]) -> Callable[..., None]:
-    """Exit with the code that the command returns, or that its error carries."""
-
-    @wraps(function)
-    def run(*args: Any, **kwargs: Any) -> None:
-        try:
-            code = function(*args, **kwargs)
-        except LiftlineError as error:
-            click.echo(str(error), err=True)
-            code = error.exit_code
-        sys.exit(code or 0)
-
-    return run
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -56,16 +24,6 @@ def main() -> None:
     Exit codes: 0 ended as the protocol foresees, 1 stopped early, 2 wrong input, 3 instrument
     fault, 4 the run waits for an answer.
     """
-
-
-def _lab(lab_file: Path | None, roles: tuple[str, ...], dry: bool, real_time: bool) -> Lab:
-    from drivers.lab import dry as swap
-    from drivers.lab import load_lab, simulated_lab
-
-    if lab_file is None:
-        return simulated_lab({role: {} for role in roles}, "real" if real_time else "jumping")
-    lab = load_lab(lab_file)
-    return swap(lab) if dry else lab
 
 
 def _told_end(end: RunEnd, terminal: Terminal, as_json: bool) -> int:
@@ -98,7 +56,7 @@ def _told_end(end: RunEnd, terminal: Terminal, as_json: bool) -> int:
 @click.option("--real-time", is_flag=True, help="Let simulators take as long as instruments.")
 @OUT
 @JSON
-@_command
+@command
 def run(
     protocol: str,
     lab_file: Path | None,
@@ -111,13 +69,14 @@ def run(
     as_json: bool,
 ) -> int:
     """Run PROTOCOL: a file, or a published one such as joule2020/eds-line."""
-    from acquire.launch import Desk, begin_run
+    from acquire.launch import begin_run
     from acquire.procedures import roles_of
+    from acquire.share import Desk
     from acquire.terminal import Terminal
     from protocols.loader import load_protocol
 
     loaded = load_protocol(protocol)
-    lab = _lab(lab_file, roles_of(loaded.steps), dry, real_time)
+    lab = lab_wanted(lab_file, roles_of(loaded.steps), dry, real_time)
     for setting, value in (("specimen", specimen), ("cell", cell)):
         for chosen in lab.instruments:
             if value is not None and setting in chosen.spec.settings.model_fields:
@@ -131,14 +90,15 @@ def run(
 @click.argument("run_name", metavar="RUN")
 @OUT
 @JSON
-@_command
+@command
 def resume(run_name: str, out: Path, as_json: bool) -> int:
     """Go on with RUN: after a pause, Ctrl-C, a crash, a power cut, or an answer."""
     from acquire.folders import find_run
-    from acquire.launch import Desk, resume_run
+    from acquire.launch import resume_run
     from acquire.lease import is_held
     from acquire.operator import Command, send
     from acquire.record import RunRecord
+    from acquire.share import Desk
     from acquire.terminal import Terminal
 
     folder = find_run(run_name, out)
@@ -160,17 +120,19 @@ def resume(run_name: str, out: Path, as_json: bool) -> int:
 @click.argument("protocol")
 @LAB
 @JSON
-@_command
+@command
 def check(protocol: str, lab_file: Path | None, as_json: bool) -> int:
     """Say what PROTOCOL will do, how long it takes and what it spends; nothing moves."""
     import json
 
     from acquire.check import plan, told
     from acquire.procedures import roles_of
+    from drivers.lab import met
     from protocols.loader import load_protocol
 
     loaded = load_protocol(protocol)
-    made = plan(loaded, _lab(lab_file, roles_of(loaded.steps), dry=False, real_time=False))
+    lab = lab_wanted(lab_file, roles_of(loaded.steps), dry=False, real_time=False)
+    made = plan(loaded, met(lab))
     click.echo(json.dumps(made.as_dict(), indent=1) if as_json else told(made))
     for refusal in made.refusals:
         click.echo(refusal, err=True)
@@ -185,7 +147,7 @@ def check(protocol: str, lab_file: Path | None, as_json: bool) -> int:
 @click.option("--etch-per-cycle", help="Such as 60s, for a depth profile that stores no etch time.")
 @OUT
 @JSON
-@_command
+@command
 def replay(
     file: Path,
     protocol: str,
@@ -196,8 +158,9 @@ def replay(
     as_json: bool,
 ) -> int:
     """Stream the recording FILE through PROTOCOL's procedure and analysis, as if live."""
-    from acquire.launch import Desk, begin_run
+    from acquire.launch import begin_run
     from acquire.replay import fitted, origin, parse_etch_time, parse_line, recorded_lab
+    from acquire.share import Desk
     from acquire.terminal import Terminal
     from protocols.loader import load_protocol
 
@@ -214,7 +177,7 @@ def replay(
 @click.argument("run_name", metavar="RUN")
 @OUT
 @JSON
-@_command
+@command
 def show(run_name: str, out: Path, as_json: bool) -> int:
     """Show RUN: state, flags, results, budgets, gaps, questions. `last` is the newest."""
     from acquire.folders import find_run
@@ -232,7 +195,7 @@ def show(run_name: str, out: Path, as_json: bool) -> int:
 @main.command()
 @click.argument("run_name", metavar="RUN")
 @OUT
-@_command
+@command
 def report(run_name: str, out: Path) -> int:
     """Write RUN's report, one plain HTML page, and print where it is."""
     from acquire.folders import find_run
@@ -247,14 +210,14 @@ def report(run_name: str, out: Path) -> int:
 @click.option(
     "--to",
     "form",
-    type=click.Choice(["hspy", "vamas", "bdf", "bdf-parquet"]),
+    type=click.Choice(["hspy", "vamas", "bdf", "bdf-parquet", "documents"]),
     default="hspy",
     show_default=True,
     help="hspy: all that was measured, for HyperSpy; vamas: depth profiles, for CasaXPS; bdf: "
-    "cells, battery data format, as CSV or Parquet.",
+    "cells, battery data format, as CSV or Parquet; documents: Bluesky's event-model, JSON lines.",
 )
 @OUT
-@_command
+@command
 def export(run_name: str, form: str, out: Path) -> int:
     """Write RUN's data files anew from its journal, and print where they are."""
     from acquire.folders import find_run
@@ -282,7 +245,7 @@ def _say(verb: str, run_name: str, out: Path) -> int:
 @main.command()
 @click.argument("run_name", metavar="RUN")
 @OUT
-@_command
+@command
 def pause(run_name: str, out: Path) -> int:
     """Pause RUN, beams off; `liftline resume RUN` goes on."""
     return _say("pause", run_name, out)
@@ -291,7 +254,7 @@ def pause(run_name: str, out: Path) -> int:
 @main.command()
 @click.argument("run_name", metavar="RUN")
 @OUT
-@_command
+@command
 def stop(run_name: str, out: Path) -> int:
     """Stop RUN at once, safe; `liftline resume RUN` goes on later."""
     return _say("stop", run_name, out)
@@ -300,7 +263,7 @@ def stop(run_name: str, out: Path) -> int:
 @main.command()
 @click.argument("run_name", metavar="RUN")
 @OUT
-@_command
+@command
 def skip(run_name: str, out: Path) -> int:
     """Skip the rest of RUN's present step."""
     return _say("skip", run_name, out)
@@ -310,7 +273,7 @@ def skip(run_name: str, out: Path) -> int:
 @click.argument("run_name", metavar="RUN")
 @click.argument("words", nargs=-1, required=True, metavar="[QUESTION] CHOICE")
 @OUT
-@_command
+@command
 def answer(run_name: str, words: tuple[str, ...], out: Path) -> int:
     """Answer an open question of RUN; its number may be left out if it is the only one."""
     from acquire.answers import answer as give
@@ -331,7 +294,7 @@ def answer(run_name: str, words: tuple[str, ...], out: Path) -> int:
 )
 @click.option("--look", "only_look", is_flag=True, help="Tell how the night is; touch nothing.")
 @JSON
-@_command
+@command
 def night(plan: Path, out: Path, only_look: bool, as_json: bool) -> int:
     """Cycle the cells of PLAN side by side, unattended; the same command goes on after a reboot."""
     from acquire.night.begin import go, look
@@ -342,19 +305,19 @@ def night(plan: Path, out: Path, only_look: bool, as_json: bool) -> int:
 
 
 @main.command()
-@_command
+@command
 def drivers() -> int:
     """List the installed drivers."""
     from drivers.lab import known_drivers
 
     for name, spec in sorted(known_drivers().items()):
         kind = " (simulator)" if spec.simulated else ""
-        click.echo(f"{name}: {spec.role}{kind}: {spec.summary}")
+        click.echo(f"{name}: {spec.role or 'any'}{kind}: {spec.summary}")
     return 0
 
 
 @main.command()
-@_command
+@command
 def schema() -> int:
     """Print the JSON Schema of protocol files, for completion in an editor."""
     import json
@@ -367,7 +330,7 @@ def schema() -> int:
 
 @main.command()
 @OUT
-@_command
+@command
 def doctor(out: Path) -> int:
     """Look whether this installation is fit to run an instrument."""
     from acquire.doctor import examine
@@ -376,6 +339,10 @@ def doctor(out: Path) -> int:
     for finding in found:
         click.echo(f"{'ok  ' if finding.ok else 'FAIL'} {finding.text}")
     return 0 if all(finding.ok for finding in found) else 2
+
+
+for each in (serve, keys, torture):
+    main.add_command(each)
 
 
 if __name__ == "__main__":

@@ -31,7 +31,7 @@ def lease(folder: Path) -> Iterator[None]:
     """
     from filelock import FileLock, Timeout
 
-    lock = FileLock(folder / "lease.lock")
+    lock = FileLock(folder / "lease.lock", thread_local=False)
     try:
         lock.acquire(timeout=0)
     except Timeout:

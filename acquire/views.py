@@ -103,7 +103,7 @@ def export(folder: Path, form: str) -> list[Path]:
 
     Args:
         folder: of the run.
-        form: hspy for all views, vamas, bdf or bdf-parquet.
+        form: hspy for all views, vamas, bdf, bdf-parquet, or documents (event-model).
 
     Raises:
         RunFolderError: it holds no run that can be read.
@@ -114,6 +114,10 @@ def export(folder: Path, form: str) -> list[Path]:
         from acquire.xps.vamas_export import export_vamas
 
         return export_vamas(folder)
+    if form == "documents":
+        from acquire.bluesky.documents import export_documents
+
+        return export_documents(folder)
     if form in ("bdf", "bdf-parquet"):
         from acquire.cycling.view import export_bdf
 
@@ -122,8 +126,8 @@ def export(folder: Path, form: str) -> list[Path]:
 
 
 def _views_of(record: RunRecord) -> Iterator[Path]:
-    from acquire.procedures import PROCEDURES
+    from acquire.procedures import SHOWN
 
     for step in record.steps():
-        if step.kind in PROCEDURES:
-            yield from PROCEDURES[step.kind].write_views(record, step)
+        if step.kind in SHOWN:
+            yield from SHOWN[step.kind].write_views(record, step)

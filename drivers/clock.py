@@ -1,7 +1,8 @@
 """Time. The only file that may ask the computer what time it is, or wait.
 
 The lab owns one clock and its drivers carry it: the real one, one that jumps (simulated hours pass
-in milliseconds), or one that is scaled, for simulated devices in other processes.
+in milliseconds), one that is scaled, for simulated devices in other processes, or that of another
+computer which serves the lab's instruments.
 """
 
 from __future__ import annotations
@@ -9,8 +10,9 @@ from __future__ import annotations
 import heapq
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
@@ -134,6 +136,61 @@ class JumpingClock:
             while self._waking and self._waking[0][0] <= self._now:
                 heapq.heappop(self._waking)
             self._moved.notify_all()
+
+
+@dataclass(frozen=True)
+class ToldTime:
+    """What another computer's clock shows."""
+
+    now: float
+    """Seconds since that clock's beginning."""
+    utc: datetime
+    rate: float
+    """Seconds of it that pass in each real one; 0 for one that jumps."""
+
+
+class ServedClock:
+    """The clock of another computer, by what it tells with each of its answers."""
+
+    def __init__(self, told: ToldTime) -> None:
+        """Begin at what was told when that computer was met."""
+        self._told = told
+        self._now = told.now
+        self._heard = time.monotonic()
+        self._wait: Callable[[float], object] | None = None
+
+    def follow(self, wait: Callable[[float], object]) -> None:
+        """Ask for waits on the other clock by calling `wait`; only one that jumps needs it."""
+        self._wait = wait
+
+    def hear(self, now: float) -> None:
+        """Take note of what the other clock shows now."""
+        self._now, self._heard = max(now, self.now()), time.monotonic()
+
+    def now(self) -> float:
+        """Return seconds since the other clock's beginning."""
+        if not self._told.rate:
+            return self._now
+        return self._now + (time.monotonic() - self._heard) * self._told.rate
+
+    def utc(self) -> datetime:
+        """Return the other clock's date and time in UTC."""
+        return self._told.utc + timedelta(seconds=self.now() - self._told.now)
+
+    def sleep(self, seconds: float) -> None:
+        """Wait until `seconds` have passed on the other clock."""
+        if seconds <= 0:
+            return
+        if self._told.rate:
+            time.sleep(seconds / self._told.rate)
+        elif self._wait is not None:
+            self._wait(seconds)
+
+
+def told_time(clock: Clock) -> ToldTime:
+    """Return what a clock shows, for another computer."""
+    rate = 0.0 if isinstance(clock, JumpingClock) else getattr(clock, "factor", 1.0)
+    return ToldTime(clock.now(), clock.utc(), rate)
 
 
 def wall_seconds() -> float:

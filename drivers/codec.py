@@ -53,7 +53,7 @@ def unpack(kind: type[T], tree: Tree, arrays: Sequence[Any]) -> T:
         return value
     except CodecError:
         raise
-    except (KeyError, TypeError, ValueError, IndexError) as error:
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError, OverflowError) as error:
         raise CodecError(f"not a {kind}: {error}") from error
 
 
@@ -140,16 +140,45 @@ def _packer(kind: Any) -> Callable[[Any, Arrays], Tree]:
     raise CodecError(f"a {kind.__name__} cannot be kept or sent; use a frozen dataclass")
 
 
-def _as_is(tree: Tree, arrays: Sequence[Any]) -> Any:
-    return tree
+def _exactly(kind: type) -> Callable[[Tree, Sequence[Any]], Any]:
+    def take(tree: Tree, arrays: Sequence[Any]) -> Any:
+        if type(tree) is not kind:
+            raise CodecError(f"not a {kind.__name__}: {tree!r:.80}")
+        return tree
+
+    return take
+
+
+def _one_of(values: tuple[Any, ...]) -> Callable[[Tree, Sequence[Any]], Any]:
+    def take(tree: Tree, arrays: Sequence[Any]) -> Any:
+        if tree not in values:
+            raise CodecError(f"not one of {values}: {tree!r:.80}")
+        return tree
+
+    return take
 
 
 def _unpack_float(tree: Tree, arrays: Sequence[Any]) -> float:
-    return float(tree["$float"]) if isinstance(tree, dict) else float(tree)
+    if type(tree) is float:
+        return tree
+    if type(tree) is int:
+        return float(tree)
+    if type(tree) is dict and tree["$float"] in ("nan", "inf", "-inf"):
+        return float(tree["$float"])
+    raise CodecError(f"not a number: {tree!r:.80}")
 
 
 def _unpack_array(tree: Tree, arrays: Sequence[Any]) -> Any:
-    return arrays[tree["$"]]
+    number = tree["$"]
+    if type(number) is not int or number < 0:
+        raise CodecError(f"not the number of an array: {number!r:.80}")
+    return arrays[number]
+
+
+def _listed(tree: Tree) -> Tree:
+    if type(tree) is not list:
+        raise CodecError(f"not a list: {tree!r:.80}")
+    return tree
 
 
 def _unpack_any(tree: Tree, arrays: Sequence[Any]) -> Any:
@@ -169,8 +198,12 @@ def _unpacker(kind: Any) -> Callable[[Tree, Sequence[Any]], Any]:
     origin = get_origin(kind)
     if origin is Annotated:
         return _unpacker(get_args(kind)[0])
-    if kind is Any or origin is Literal or kind in (None, type(None), bool, int, str):
-        return _unpack_any if kind is Any else _as_is
+    if kind is Any:
+        return _unpack_any
+    if origin is Literal:
+        return _one_of(get_args(kind))
+    if kind in (None, type(None), bool, int, str):
+        return _exactly(type(None) if kind is None else kind)
     if kind is float:
         return _unpack_float
     if origin in (Union, types.UnionType):
@@ -197,6 +230,8 @@ def _unpack_dataclass(kind: Any) -> Callable[[Tree, Sequence[Any]], Any]:
     fields = [(field.name, _unpacker(hints[field.name])) for field in dataclasses.fields(kind)]
 
     def unpack_fields(tree: Tree, arrays: Sequence[Any]) -> Any:
+        if len(tree) != len(fields):
+            raise CodecError(f"not the fields of {kind.__name__}: {sorted(tree)!r:.200}")
         return kind(**{name: take(tree[name], arrays) for name, take in fields})
 
     return unpack_fields
@@ -230,8 +265,8 @@ def _unpack_generic(origin: Any, args: tuple[Any, ...]) -> Callable[[Tree, Seque
     if origin is tuple and not (len(args) == 2 and args[1] is Ellipsis):
         items = [_unpacker(arg) for arg in args]
         return lambda tree, arrays: tuple(
-            take(part, arrays) for take, part in zip(items, tree, strict=True)
+            take(part, arrays) for take, part in zip(items, _listed(tree), strict=True)
         )
     item = _unpacker(args[0])
     make = tuple if origin in (tuple, Sequence) else list
-    return lambda tree, arrays: make(item(part, arrays) for part in tree)
+    return lambda tree, arrays: make(item(part, arrays) for part in _listed(tree))

@@ -6,26 +6,28 @@ the group `liftline.drivers`, so that anyone's package can add one.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol, runtime_checkable
 
 from pydantic import Field, TypeAdapter
 
-from drivers.clock import Clock, JumpingClock, RealClock, ScaledClock
-from drivers.errors import ReadbackError
-from protocols.errors import InputError, LiftlineError
+from drivers.clock import Clock, JumpingClock, RealClock, ScaledClock, ServedClock, ToldTime
+from drivers.ledger import Ledger
+from protocols.errors import InputError
 from protocols.model import Written
-from protocols.units import closest
+from protocols.units import Seconds, closest
 from protocols.written import WrittenFile, read_written
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 GROUP = "liftline.drivers"
+DEAD_MAN = 3.0
+"""s without a sign of its controller after which a served lab closes what runs; ours."""
 
 
 @dataclass(frozen=True)
@@ -60,14 +62,28 @@ class OpenRequest:
     """Drivers of the lab that are open already, by role; those named by `DriverSpec.after`."""
     spool: Path | None = None
     """File in which a driver may keep what its instrument tells only once, until the run has it."""
+    run: str = ""
+    """Name of the run, for others who ask who holds the instrument."""
+
+
+@dataclass(frozen=True)
+class Met:
+    """What the computer of an instrument told of it before anything is planned."""
+
+    limits: Written
+    """The limits are that computer's to keep."""
+    simulated: bool
+    recorded: bool
+    time: ToldTime
+    """What its clock shows."""
 
 
 @dataclass(frozen=True)
 class DriverSpec:
     """What an entry point of the group `liftline.drivers` loads to."""
 
-    role: str
-    """Which instrument it is: stem, fib, xps, potentiostat."""
+    role: str | None
+    """Which instrument it is: stem, fib, xps, potentiostat, cryo; None for any of them."""
     summary: str
     settings: type[Written]
     limits: type[Written]
@@ -77,6 +93,10 @@ class DriverSpec:
     """True for data recorded earlier: nothing is exposed, and time may be hurried."""
     after: str | None = None
     """Role of the instrument in which this one is, such as a cold stage in a microscope."""
+    ledger: Callable[[Path], Ledger] | None = None
+    """Of a simulator that keeps a world: reads what really happened from that file."""
+    meet: Callable[[Chosen], Met] | None = None
+    """Asks the computer on which the instrument is, where that is another one; nothing moves."""
 
 
 class Driver(Protocol):
@@ -93,6 +113,19 @@ class Driver(Protocol):
     def close(self) -> None:
         """Let go of the instrument, safe."""
         ...
+
+
+@runtime_checkable
+class Remembering(Protocol):
+    """What a driver can do whose instrument's computer goes on when a run is cut off."""
+
+    def remembers(self, method: str) -> str | None:
+        """Return, in words, what that computer did with the call of `method` that was cut off."""
+        ...
+
+
+class NoLimits(Written):
+    """Limits of an instrument whose own computer keeps them."""
 
 
 class NoSettings(Written):
@@ -116,12 +149,16 @@ class LabFile(Written):
     """A lab: its instruments and its clock."""
 
     name: str = "lab"
-    clock: Literal["real", "jumping"] | Annotated[float, Field(gt=0)] = "real"
-    """real; jumping, for simulators only; or how many times faster than real."""
+    clock: Literal["real", "jumping", "served"] | Annotated[float, Field(gt=0)] = "real"
+    """real; jumping, for simulators only; how many times faster than real; or served: that of the
+    computer which serves the instruments."""
     storage_limit_mb: Annotated[float, Field(gt=0)] | None = None
     """Most that one run may write into its journal, in megabytes; left out, what the disk holds."""
+    dead_man: Annotated[Seconds, Field(ge=0.5)] = DEAD_MAN
+    """Where the lab is served: time without a sign of its controller after which what runs is
+    closed."""
     instruments: Annotated[dict[str, InstrumentEntry], Field(min_length=1)]
-    """Instruments by role: stem, fib, xps, potentiostat."""
+    """Instruments by role: stem, fib, xps, potentiostat, cryo."""
 
 
 @dataclass(frozen=True)
@@ -134,6 +171,8 @@ class Chosen:
     address: str | None
     settings: Written
     limits: Written
+    limits_as_begun: Mapping[str, Any] | None = None
+    """With which a run began, where the instrument's own computer keeps them."""
 
 
 @dataclass(frozen=True)
@@ -144,11 +183,32 @@ class Lab:
     clock: str | float
     instruments: tuple[Chosen, ...]
     storage_limit_mb: float | None = None
+    dead_man: float = DEAD_MAN
+    time: ToldTime | None = None
+    """What the clock shows of the computer that serves the instruments, if it is the lab's."""
 
     @property
     def simulated(self) -> bool:
         """True when every instrument is a simulator."""
         return all(chosen.spec.simulated for chosen in self.instruments)
+
+    def chosen(self, role: str) -> Chosen:
+        """Return the instrument of a role.
+
+        Raises:
+            KeyError: the lab has none.
+        """
+        return {each.role: each for each in self.instruments}[role]
+
+    def only(self, roles: Collection[str]) -> Lab:
+        """Return the lab with none but these of its instruments."""
+        return replace(
+            self, instruments=tuple(each for each in self.instruments if each.role in roles)
+        )
+
+    def in_order(self) -> list[Chosen]:
+        """Return the instruments in the order in which they are opened."""
+        return sorted(self.instruments, key=lambda chosen: bool(chosen.spec.after))
 
     def written(self) -> str:
         """Return the lab file as used, every default spelled out (SI numbers, JSON is YAML)."""
@@ -167,6 +227,7 @@ class Lab:
             "name": self.name,
             "clock": self.clock,
             "storage_limit_mb": self.storage_limit_mb,
+            "dead_man": self.dead_man,
             "instruments": entries,
         }
         return json.dumps(lab, indent=1) + "\n"
@@ -185,48 +246,6 @@ class Lab:
             for chosen in self.instruments
         )
         return replace(self, instruments=instruments)
-
-
-@dataclass
-class OpenLab:
-    """A lab whose drivers are open; a context manager that leaves every instrument safe."""
-
-    lab: Lab
-    clock: Clock
-    drivers: dict[str, Driver]
-    limits: dict[str, Any]
-
-    def __enter__(self) -> OpenLab:
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        problems = self.close()
-        if problems and exc[0] is None:
-            raise ReadbackError("; ".join(problems))
-
-    def safe(self, apart: Collection[str] = ()) -> list[str]:
-        """Leave every instrument safe; return what could not be made safe, in words.
-
-        `apart` names the roles that are left as they are: they may still do what is taken up again.
-        """
-        return self._each(lambda driver: driver.safe(), apart)
-
-    def close(self) -> list[str]:
-        """Leave every instrument safe and let go of it; return what could not be, in words."""
-        problems = self._each(lambda driver: driver.close())
-        self.drivers = {}
-        return problems
-
-    def _each(self, do: Callable[[Driver], None], apart: Collection[str] = ()) -> list[str]:
-        problems = []
-        for role, driver in self.drivers.items():
-            if role in apart:
-                continue
-            try:
-                do(driver)
-            except LiftlineError as error:
-                problems.append(f"{role} is perhaps not safe: {error}")
-        return problems
 
 
 def known_drivers() -> dict[str, DriverSpec]:
@@ -269,10 +288,59 @@ def _simulator(role: str, settings: Mapping[str, Any], limits: Written | None = 
 def dry(lab: Lab) -> Lab:
     """Return the lab with every instrument swapped for its simulator; its limits stay."""
     swapped = tuple(
-        chosen if chosen.spec.simulated else _simulator(chosen.role, {}, chosen.limits)
+        chosen
+        if chosen.spec.simulated
+        else _simulator(chosen.role, {}, None if chosen.spec.meet else chosen.limits)
         for chosen in lab.instruments
     )
     return replace(lab, name=f"{lab.name} (dry)", clock="jumping", instruments=swapped)
+
+
+def met(lab: Lab) -> Lab:
+    """Return the lab with what the computers of its instruments tell of them; nothing moves.
+
+    Raises:
+        LiftlineError: one cannot be reached, does not have the instrument, or keeps other limits
+            than those with which the run began.
+    """
+    instruments, times = [], {}
+    for chosen in lab.instruments:
+        if chosen.spec.meet is None:
+            instruments.append(chosen)
+            continue
+        told = chosen.spec.meet(chosen)
+        _same_limits(chosen, told.limits)
+        spec = replace(chosen.spec, simulated=told.simulated, recorded=told.recorded)
+        instruments.append(replace(chosen, spec=spec, limits=told.limits))
+        times[chosen.address] = told.time
+    if lab.clock != "served":
+        return replace(lab, instruments=tuple(instruments))
+    if len(times) > 1:
+        raise InputError(
+            f"clock: served is the clock of one computer; this lab has {len(times)} "
+            f"({', '.join(map(str, times))}). Write clock: real"
+        )
+    return replace(lab, instruments=tuple(instruments), time=next(iter(times.values())))
+
+
+def _same_limits(chosen: Chosen, now: Written) -> None:
+    """Refuse to go on under other limits than a run began with.
+
+    Raises:
+        InputError: it names them.
+    """
+    begun, told = chosen.limits_as_begun, now.model_dump(mode="json")
+    if begun is None or begun == told:
+        return
+    changed = [
+        f"{name} was {begun.get(name)}, is {told.get(name)}"
+        for name in sorted({*begun, *told})
+        if begun.get(name) != told.get(name)
+    ]
+    raise InputError(
+        f"{chosen.role}: the limits that {chosen.address} keeps are not those with which this run "
+        f"began: {'; '.join(changed)}. Set them back there, or start a new run"
+    )
 
 
 def load_lab(path: Path, *, units: bool = True) -> Lab:
@@ -294,68 +362,74 @@ def lab_of(written: WrittenFile, *, units: bool = True) -> Lab:
             spec = _spec(entry.driver)
         except ValueError as error:
             raise written.error((*at, "driver"), str(error)) from None
-        if spec.role != role:
+        if spec.role not in (role, None):
             raise written.error((*at, "driver"), f"{entry.driver} is a {spec.role}, not a {role}")
+        begun = entry.limits if spec.meet else None
+        if begun and units:
+            raise written.error((*at, "limits"), _THERE)
         parts = {}
         for name, model in (("settings", spec.settings), ("limits", spec.limits)):
-            inside = name in written.data["instruments"][role]
+            inside = name in written.data["instruments"][role] and not (name == "limits" and begun)
             parts[name] = (
                 written.validate(TypeAdapter(model), (*at, name), units=units)
                 if inside
                 else model()
             )
         chosen.append(
-            Chosen(role, entry.driver, spec, entry.address, parts["settings"], parts["limits"])
+            Chosen(
+                role,
+                entry.driver,
+                spec,
+                entry.address,
+                parts["settings"],
+                parts["limits"],
+                begun or None,
+            )
         )
-    result = Lab(lab.name, lab.clock, tuple(chosen), lab.storage_limit_mb)
-    if result.clock != "real" and not all(c.spec.simulated or c.spec.recorded for c in chosen):
+    _check_clock(written, lab.clock, chosen)
+    return Lab(lab.name, lab.clock, tuple(chosen), lab.storage_limit_mb, lab.dead_man)
+
+
+_THERE = (
+    "the limits of this instrument are in the lab file on its own computer, where they hold for "
+    "everyone; remove them here"
+)
+
+
+def _check_clock(written: WrittenFile, clock: str | float, chosen: Sequence[Chosen]) -> None:
+    """Refuse a clock that does not fit the instruments.
+
+    Raises:
+        ProtocolFileError: it says which to write.
+    """
+    if clock == "served":
+        if not all(one.spec.meet for one in chosen):
+            raise written.error(
+                ("clock",),
+                "served is the clock of another computer, and some instruments are on this one; "
+                "write clock: real",
+            )
+    elif clock != "real" and not all(c.spec.simulated or c.spec.recorded for c in chosen):
         raise written.error(("clock",), "only simulators can hurry; write clock: real")
-    return result
 
 
-def make_clock(kind: str | float, start: float = 0.0, utc: datetime | None = None) -> Clock:
-    """Return the clock that a lab file asks for, going on from `start` and `utc` if simulated."""
+def make_clock(
+    kind: str | float,
+    start: float = 0.0,
+    utc: datetime | None = None,
+    told: ToldTime | None = None,
+) -> Clock:
+    """Return the clock that a lab file asks for, going on from `start` and `utc` if simulated.
+
+    Raises:
+        InputError: it is another computer's, and what that one `told` is missing.
+    """
     if kind == "real":
         return RealClock()
+    if kind == "served":
+        if told is None:
+            raise InputError("clock: served is for a run of its own; write clock: real")
+        return ServedClock(told)
     if kind == "jumping":
         return JumpingClock(start, utc)
     return ScaledClock(float(kind), start, utc)
-
-
-def open_lab(
-    lab: Lab,
-    *,
-    clock: Clock,
-    seed: int = 0,
-    folder: Path | None = None,
-    keep: Callable[[str, str], None] | None = None,
-) -> OpenLab:
-    """Open every driver of the lab.
-
-    A simulated instrument keeps its world in `folder`/world-<role>.db, a recording its place.
-
-    Raises:
-        LiftlineError: an instrument cannot be opened; those already open are left safe.
-    """
-    opened = OpenLab(lab, clock, {}, {chosen.role: chosen.limits for chosen in lab.instruments})
-    try:
-        for chosen in sorted(lab.instruments, key=lambda chosen: bool(chosen.spec.after)):
-            kept = folder if chosen.spec.simulated or chosen.spec.recorded else None
-            world = kept / f"world-{chosen.role}.db" if kept else None
-            request = OpenRequest(
-                chosen.role,
-                chosen.address,
-                chosen.settings,
-                chosen.limits,
-                clock,
-                seed,
-                world,
-                keep or (lambda name, text: None),
-                dict(opened.drivers),
-                folder / f"spool-{chosen.role}.txt" if folder else None,
-            )
-            opened.drivers[chosen.role] = chosen.spec.open(request)
-    except BaseException:
-        opened.close()
-        raise
-    return opened

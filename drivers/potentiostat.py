@@ -156,6 +156,10 @@ def worst_charge(order: HoldOrder) -> float:
     return worst if order.end_charge is None else min(worst, order.end_charge)
 
 
+METERED = 1e-3
+"""Share of a hold's time within which a meter's charge tells that it is over; its error, ours."""
+
+
 def _rest(arguments: tuple[Any, ...], charge: float) -> tuple[Any, ...] | None:
     """Return the order for what is left of a hold after `charge` (C, either way) of it.
 
@@ -163,16 +167,15 @@ def _rest(arguments: tuple[Any, ...], charge: float) -> tuple[Any, ...] | None:
     and those last as long as was asked once more.
     """
     (order,) = arguments
-    done = {"end_charge": charge}
-    if order.mode == "current":
-        done["end_seconds"] = charge / abs(order.current)
     left = {}
-    for name, part in done.items():
-        end = getattr(order, name)
-        if end is not None:
-            left[name] = end - part
-            if left[name] <= 1e-6 * end:
-                return None
+    if order.end_charge is not None:
+        left["end_charge"] = order.end_charge - charge
+        if left["end_charge"] <= 1e-6 * order.end_charge:
+            return None
+    if order.mode == "current" and order.current and order.end_seconds is not None:
+        left["end_seconds"] = order.end_seconds - charge / abs(order.current)
+        if left["end_seconds"] <= METERED * order.end_seconds:
+            return None
     return (replace(order, **left),)
 
 
@@ -254,6 +257,7 @@ def _spends(order: HoldOrder) -> Sequence[Spend]:
 
 
 def _spent(charge: float, order: HoldOrder) -> Sequence[Spend]:
+    """At rest nothing passes the cell: what the meter counts then is its own zero's error."""
     return () if order.mode == "rest" else (Spend(CHARGE, charge),)
 
 

@@ -34,6 +34,9 @@ class _Kept:
         return np.concatenate(kept) if kept else np.zeros(0)
 
 
+# its holds are done again where they were cut off: half of their samples would tell nothing
+
+
 def pre_flight(
     step: Cycling, potentiostat: Potentiostat, setup: PotentiostatSetup, run: Run
 ) -> float | None:
@@ -78,6 +81,7 @@ def _rest(step: Cycling, asked: PreFlight, setup: PotentiostatSetup) -> HoldOrde
         voltage_min=setup.voltage_min,
         voltage_max=setup.voltage_max,
         every=max(SAMPLE, setup.shortest_interval),
+        on_resume="again",
     )
 
 

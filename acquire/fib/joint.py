@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from acquire.fib.band import places
 from acquire.fib.measured import Measured, agreed, refused
+from acquire.fib.smooth import smoothed
 from drivers.fib import BeamPicture
 
 Floats = npt.NDArray[np.float64]
@@ -100,9 +101,7 @@ def _patch(
 
 def _darkest(picture: BeamPicture) -> float:
     """Return how bright the trench is: what is darkest in the whole image."""
-    from scipy.ndimage import gaussian_filter
-
-    return float(np.quantile(gaussian_filter(np.asarray(picture.pixels, float), 2.0), 0.01))
+    return float(np.quantile(smoothed(picture.pixels, 2.0), 0.01))
 
 
 def _lines(patch: Floats, dark: float) -> _Lines | str:

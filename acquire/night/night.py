@@ -16,7 +16,7 @@ from pathlib import Path
 
 from acquire.cycling.plan import seconds_by_cycle
 from acquire.flags import Flag
-from acquire.launch import Desk, RunEnd, begin_run, resume_run
+from acquire.launch import RunEnd, begin_run, resume_run
 from acquire.lease import holder, lease
 from acquire.night.alerts import alert
 from acquire.night.cells import WINDOW, Cell, next_of, strange
@@ -24,6 +24,7 @@ from acquire.night.forecast import at_pace, done_at, told_utc
 from acquire.night.window import next_opening
 from acquire.operator import Command, Inbox
 from acquire.questions import Prompt
+from acquire.share import Desk
 from acquire.views import Turns
 from drivers.clock import Clock, JumpingClock
 from drivers.errors import LiftlineError, RunInUseError

@@ -37,6 +37,7 @@ from simulators.cell.cell_world import CellWorld, HoldRow
 from simulators.cell.channel import Channel, Running
 from simulators.cell.condition import Trips
 from simulators.cell.settings import SimPotentiostatSettings
+from simulators.cell.truth import deeds
 from simulators.draws import generator
 from simulators.faults import LinkDrops, active
 
@@ -288,4 +289,5 @@ DRIVER = DriverSpec(
     limits=PotentiostatLimits,
     open=SimPotentiostat,
     simulated=True,
+    ledger=deeds,
 )

@@ -1,0 +1,95 @@
+"""Commands for instruments on other computers: serve, keys, watch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from acquire.options import command
+
+
+@click.command()
+@click.argument("lab_file", metavar="LAB", type=click.Path(path_type=Path))
+@click.option(
+    "--address",
+    default="tcp://127.0.0.1:5555",
+    show_default=True,
+    help="Where; tcp://*:5555 for all networks of this computer. The two ports after it are used "
+    "too.",
+)
+@click.option(
+    "--folder",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("served"),
+    show_default=True,
+    help="Where it keeps what it must remember, its log, and the worlds of simulators.",
+)
+@click.option("--seed", type=int, default=0, show_default=True, help="Of the simulators.")
+@click.option("--keys", "keyed", is_flag=True, help="Want keys on this computer's own address too.")
+@command
+def serve(lab_file: Path, address: str, folder: Path, seed: int, keyed: bool) -> int:
+    """Serve the instruments of LAB to other computers, until Ctrl-C; one of them controls."""
+    from acquire.serving import serve_until_stopped
+
+    serve_until_stopped(lab_file, address, folder, seed=seed, keyed=keyed, say=click.echo)
+    return 0
+
+
+@click.group()
+def keys() -> None:
+    """Make, list, authorise and revoke the keys with which computers know each other."""
+
+
+@keys.command()
+@click.argument("name")
+@command
+def make(name: str) -> int:
+    """Make the key NAME of this computer; a served lab uses the one named server."""
+    from drivers.network.keys import Keyring
+
+    ring = Keyring()
+    click.echo(f"{name}: {ring.make(name)}")
+    click.echo(f"its secret half is in {ring.folder} and stays there; give others the line above")
+    return 0
+
+
+@keys.command("list")
+@command
+def list_keys() -> int:
+    """List this computer's keys, and those that may use what it serves."""
+    from drivers.network.keys import Keyring
+
+    ring = Keyring()
+    click.echo(f"keys of this computer ({ring.folder}):")
+    for name, public in sorted(ring.own().items()):
+        click.echo(f"  {name}: {public}")
+    click.echo("may use what this computer serves:")
+    for public, name in sorted(ring.authorised().items(), key=lambda each: each[1]):
+        click.echo(f"  {name}: {public}")
+    return 0
+
+
+@keys.command()
+@click.argument("name")
+@click.argument("public_key")
+@command
+def authorise(name: str, public_key: str) -> int:
+    """Let the computer with PUBLIC_KEY use what is served here, under the name NAME."""
+    from drivers.network.keys import Keyring
+
+    Keyring().authorise(name, public_key)
+    click.echo(f"{name} may use what this computer serves")
+    return 0
+
+
+@keys.command()
+@click.argument("name")
+@command
+def revoke(name: str) -> int:
+    """Let NAME in no more; who is connected with that key is cut off within two seconds."""
+    from drivers.network.keys import Keyring
+
+    Keyring().revoke(name)
+    click.echo(f"{name} is let in no more")
+    return 0

@@ -1,0 +1,97 @@
+"""The client's heartbeat: a thread with a socket of its own, whatever the run is doing."""
+
+from __future__ import annotations
+
+import threading
+
+import msgpack
+import zmq
+
+from drivers.clock import wall_seconds
+from drivers.network.frames import VERSION
+from drivers.network.handshake import Secured, secure
+from drivers.network.ports import Place, harden
+
+LARGEST = 256
+"""Bytes of a heartbeat."""
+
+
+class Heartbeat:
+    """Tells the server that we live, and hears that it does."""
+
+    def __init__(
+        self,
+        context: zmq.Context[zmq.Socket[bytes]],
+        place: Place,
+        secured: Secured | None,
+        session: bytes,
+        every: float,
+    ) -> None:
+        """Beat every `every` seconds from now on."""
+        self.heard = 0.0
+        """When the server last answered, wall seconds."""
+        self.working = 0
+        """Number of the request that it is at; 0 for none."""
+        self.ended = False
+        """True when it does not know our session any more."""
+        self._session = session
+        self._every = every
+        self._stop = threading.Event()
+        socket = context.socket(zmq.DEALER)
+        harden(socket, largest=LARGEST)
+        if secured is not None:
+            secure(socket, secured)
+        socket.connect(place.heartbeats)
+        self._thread = threading.Thread(
+            target=self._beat, args=(socket,), name="heartbeat", daemon=True
+        )
+        self._thread.start()
+
+    def _beat(self, socket: zmq.Socket[bytes]) -> None:
+        beat = write_beat(self._session)
+        due = 0.0
+        with socket:
+            while not self._stop.is_set():
+                now = wall_seconds()
+                if now >= due:
+                    socket.send(beat)
+                    due = now + self._every
+                if socket.poll(min(50, int(1000 * (due - now)) + 1)):
+                    self._hear(socket.recv())
+
+    def _hear(self, message: bytes) -> None:
+        try:
+            session, known, working = msgpack.unpackb(message)
+        except (ValueError, TypeError):
+            return
+        if session != self._session or type(working) is not int:
+            return
+        self.heard = wall_seconds()
+        self.working = working
+        self.ended = self.ended or known is False
+
+    def stop(self) -> None:
+        """Beat no more."""
+        self._stop.set()
+        self._thread.join()
+
+
+def write_beat(session: bytes) -> bytes:
+    """Return a heartbeat."""
+    beat: bytes = msgpack.packb([VERSION, session])
+    return beat
+
+
+def read_beat(message: bytes) -> bytes | None:
+    """Return the session whose heartbeat this is; None if it is none."""
+    try:
+        version, session = msgpack.unpackb(message)
+    except (ValueError, TypeError, msgpack.UnpackException, RecursionError):
+        return None
+    return session if version == VERSION and type(session) is bytes else None
+
+
+def write_echo(session: bytes, *, known: bool, working: int) -> bytes:
+    """Return the answer to a heartbeat: is the session known, and what is being done for it."""
+    echo: bytes = msgpack.packb([session, known, working])
+    return echo

@@ -19,7 +19,7 @@ from acquire.pictures import Pictures
 from acquire.questions import Questions
 from acquire.rows import Attempt, Packed, Stamp, pack_row, unpack_row
 from drivers.action import action_of, result_of
-from drivers.clock import wait_a_moment
+from drivers.clock import wait_a_moment, wall_seconds
 from drivers.codec import canonical, pack, unpack
 from drivers.errors import DriverError, InterlockError, NotRunningError, OutOfDateError
 from drivers.lab import Remembering
@@ -30,7 +30,8 @@ NOTHING: tuple[tuple[()], float] = ((), 0.0)
 """Blocks kept and amount spent of an action that has not begun, or is done anew."""
 AFTER_A_FAULT = ("try again", "skip", "stop")
 LONGEST_NAP = 0.5
-"""Seconds of the lab's clock between two looks at the operator while the run sleeps."""
+"""Seconds between two looks at the operator while the run sleeps: of the lab's clock, or of wall
+time where that is longer."""
 STAMPED = 1e-6
 """Seconds to which stamps are rounded."""
 
@@ -355,14 +356,18 @@ class Actions:
         """Wait until `until` (seconds since the run began), listening to the operator.
 
         Stamps are rounded: what is left below that is no time, and a nap of it need not move a
-        clock at all.
+        clock at all. Where the lab's clock jumps, or runs fast, naps grow longer.
         """
+        nap = LONGEST_NAP
         while (left := until - self._stamp().time) > STAMPED:
             try:
                 self._attempts.obey(may_pause=True)
             except Paused:
                 self._hold()
-            self._sleep(min(left, LONGEST_NAP))
+            begun = wall_seconds()
+            self._sleep(min(left, nap))
+            if wall_seconds() - begun < LONGEST_NAP / 4:
+                nap *= 2
 
 
 def _remembered(call: Call) -> str | None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from acquire.command import command
-from acquire.network_commands import keys, serve
+from acquire.network_commands import keys, serve, watch
 
 if TYPE_CHECKING:
     from acquire.launch import RunEnd
@@ -362,7 +362,7 @@ def doctor(out: Path) -> int:
     return 0 if all(finding.ok for finding in found) else 2
 
 
-for each in (serve, keys):
+for each in (serve, keys, watch):
     main.add_command(each)
 
 

@@ -11,7 +11,7 @@ from protocols.loader import load_protocol
 from tests.campaigns.network_same import differences
 from tests.campaigns.scan import desk, write_protocol
 from tests.drivers.network.bad_network import Weather, between
-from tests.drivers.network.served import opened, remote_lab, served
+from tests.drivers.network.served import opened, remote_lab, served, soon
 from tests.simulators.stems import AREA, run_through
 
 LAB = simulated_lab({"stem": {}})
@@ -43,6 +43,7 @@ def test_a_network_that_is_cut_is_a_link_error_and_the_instrument_is_safe(
             weather.cut = True
             with pytest.raises(LinkError, match=r"was silent for 0\.5 s"):
                 next(exposure)
+            assert soon(lambda: any("let go:" in line for line in log))
             weather.cut = False
             with pytest.raises(LinkError, match=r"not heard for 0\.5 s.*liftline resume"):
                 run_through(stem.spectrum(AREA, 100e-12, 1.0))  # type: ignore[attr-defined]

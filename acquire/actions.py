@@ -22,6 +22,7 @@ from drivers.action import action_of, result_of
 from drivers.clock import wait_a_moment
 from drivers.codec import canonical, pack, unpack
 from drivers.errors import DriverError, InterlockError, NotRunningError, OutOfDateError
+from drivers.lab import Remembering
 
 OUT_OF_DATE = "out of date"
 """What ends an action of which the rest needs another look."""
@@ -279,16 +280,21 @@ class Actions:
             "meter_advance": spent,
             "blocks_kept": kept,
         }
+        remembered = _remembered(call)
+        if remembered is not None:
+            value["remembered"] = remembered
+            self._say(remembered)
         self._journal.add_event("interrupted", value, self._stamp())
         self._say(f"{call.name} (action {entry}) was cut off: {value['ended_by']}")
 
     def _ask_how(self, call: Call, entry: int, last: Attempt) -> str:
         keep = ("keep",) if call.action.remainder is not None else ()
+        told = f" {remembered}." if (remembered := _remembered(call)) else ""
         said = self._questions.ask(
             entry,
             f"extent of attempt {last.n}",
             f"{call.name} (action {entry}) was cut off and the instrument cannot say how much of "
-            f"it was done. {'Keep what was recorded, repeat' if keep else 'Repeat'} it (the "
+            f"it was done.{told} {'Keep what was recorded, repeat' if keep else 'Repeat'} it (the "
             f"specimen may receive it twice), or stop?",
             (*keep, "repeat", "stop"),
             "stop",
@@ -357,6 +363,14 @@ class Actions:
             except Paused:
                 self._hold()
             self._sleep(min(left, LONGEST_NAP))
+
+
+def _remembered(call: Call) -> str | None:
+    """Return what the instrument's own computer says of a call that was cut off."""
+    if not isinstance(call.driver, Remembering):
+        return None
+    said = call.driver.remembers(call.action.name)
+    return None if said is None else f"the instrument's computer says: {said}"
 
 
 def _out_of_date(name: str, done: Any) -> OutOfDateError:

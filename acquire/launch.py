@@ -87,7 +87,7 @@ def begin_run(
     missing = set(roles_of(protocol.steps)) - {chosen.role for chosen in lab.instruments}
     if missing:
         raise InputError(_lacking(protocol.name, lab.name, missing))
-    lab = met(lab)
+    lab = met(lab) if lent is None else lab
     refusals = plan(protocol, lab).refusals
     if refusals:
         raise InputError("\n".join(refusals))
@@ -264,7 +264,8 @@ def _in_a_lent_lab(
     lent: Lent,
 ) -> _Ended:
     """Do the protocol in a session's lab, and leave its instruments safe and open."""
-    if lab.simulated and _home(folder, journal).resolve() != lent.home.resolve():
+    here = all(c.spec.simulated and c.spec.meet is None for c in lab.instruments)
+    if here and _home(folder, journal).resolve() != lent.home.resolve():
         raise RunFolderError(
             f"{folder} was begun with another simulated specimen than this session has; go on with "
             f"it outside: liftline resume {folder}"

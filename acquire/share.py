@@ -24,7 +24,7 @@ from acquire.pictures import Pictures
 from acquire.procedures import procedure_of
 from acquire.questions import Prompt, Questions
 from acquire.run import Observer, Run, RunTime
-from acquire.views import Views
+from acquire.views import Turns, Views
 from acquire.xps.xps_rules import RULES as XPS_RULES
 from drivers.action import action_of
 from drivers.errors import RunFolderError
@@ -44,6 +44,8 @@ class Desk:
     prompt: Callable[[Inbox], Prompt | None] = lambda inbox: None
     boundary: Callable[[str], None] | None = None
     """For crash campaigns: called at each boundary of the journal."""
+    turns: Turns | None = None
+    """Of runs that go on side by side: they refresh their views one after the other."""
 
 
 class Share:
@@ -77,7 +79,7 @@ class Share:
         facts = Facts(time.now)
         gate = _gate(opened, facts)
         attempts = Attempts(journal, gate, budgets, self.inbox, time.now, time.stamp)
-        views = Views(folder, say=desk.observer.say)
+        views = Views(folder, say=desk.observer.say, turns=desk.turns)
         actions = Actions(
             journal,
             attempts,

@@ -118,7 +118,7 @@ class _Cell:
         for flag, policy in watch.ended(held):
             self.run.flag(flag, policy)
         if watch.stops:
-            self.run.stop_once("a flag of the cell stops the run, as the protocol says")
+            self.run.stop_once(f"the {watch.stops} of the cell stops the run, as the protocol says")
 
     def note_volts(self, move: Hold, held: Held, watch: HoldWatch) -> None:
         """Take what a hold tells of the cell's resistance."""

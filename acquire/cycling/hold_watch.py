@@ -49,8 +49,8 @@ class HoldWatch:
         self._last: Floats | None = None
         """Time, volts and amperes of the last sample, shape (3, 1)."""
         self._spikes = 0
-        self.stops = False
-        """A flag that it raised stops the run."""
+        self.stops = ""
+        """The kind of a flag that it raised and that stops the run."""
         self._volt_seconds = self._seconds = 0.0
         self.first: tuple[float, float] | None = None
         """Volts and amperes of the first good sample in which its current flows."""
@@ -68,7 +68,8 @@ class HoldWatch:
             share = abs(self._charge) / self._expected
             found += [(flag, self._flags.soft_short) for flag in self._short(volts)]
             found += self._too_much(share) if share > self._factor * (1 + 1e-3) else ()
-        self.stops = self.stops or any(policy == "stop" for _, policy in found)
+        stopping = (flag.kind for flag, policy in found if policy == "stop")
+        self.stops = self.stops or next(stopping, "")
         return found
 
     def ended(self, held: Held) -> list[tuple[Flag, FlagPolicy]]:

@@ -6,7 +6,7 @@ import math
 from functools import partial
 
 from acquire.fib.aligning import locate
-from acquire.fib.cutting import in_electrons, joint_view
+from acquire.fib.cutting import compared_view, in_electrons, plain_view
 from acquire.fib.edges import rising_edge
 from acquire.fib.end_points import raise_flag
 from acquire.fib.joining import Joint, OpenJoint, cut_through, weld_joint
@@ -14,7 +14,7 @@ from acquire.fib.measured import Measured
 from acquire.fib.needle import needle_tip
 from acquire.fib.reaching import NEAR_STEP, lamella_end
 from acquire.fib.session import Session
-from acquire.fib.surface import PLAIN, note_surface
+from acquire.fib.surface import note_surface
 from protocols.fib import Array
 
 BACK_OFF = 0.2e-6
@@ -26,8 +26,6 @@ WIDE_GAP, WANTED_GAP = 0.45e-6, 0.3e-6
 less. Ours."""
 SET_IN = 8
 """How often the gap is corrected; the first steps may be lost in the backlash."""
-CLOSER = 4
-"""Times the frames of an ion image that the joint is compared with afterwards."""
 BESIDE_JOINT = 0.1e-6
 """Between the lamella's end and the rectangles of the weld, m."""
 LOOKED_AT = 2e-6
@@ -97,8 +95,8 @@ def _gap_parts(looked: tuple[OpenJoint, tuple[Measured, ...]]) -> tuple[Measured
 
 def _gap(session: Session, frames: int) -> tuple[OpenJoint, tuple[Measured, ...]]:
     """Return the gap between the lamella's right end and the tip, and what was measured of it."""
-    view = joint_view(session)
-    ion, electron = session.ion(view, CLOSER * frames), session.electron(view, PLAIN * frames)
+    ion = session.ion(compared_view(session), frames)
+    electron = session.electron(plain_view(session), frames)
     tip = needle_tip(ion)
     end = lamella_end(session, ion, tip)
     return OpenJoint(end.value, max(tip.u.value, end.value), ion, electron), (end, tip.u)
@@ -157,10 +155,10 @@ def back_edge(session: Session, v: float) -> Measured:
 
     Behind it the trench lies in the shadow, whereas the face before it brightens as it comes out.
     """
-    at, kept, view = session.places, session.step.lamella.kept, joint_view(session)
+    at, kept = session.places, session.step.lamella.kept
 
     def look(frames: int) -> Measured:
-        picture = session.electron(view, PLAIN * frames)
+        picture = session.electron(plain_view(session), frames)
         return rising_edge(picture, u=at.u, v=v, reach=AROUND, width=kept)
 
     return session.known("the lamella on the needle", look, lambda edge: (edge,))

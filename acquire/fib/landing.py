@@ -8,7 +8,7 @@ from dataclasses import replace
 from acquire.fib.aligning import locate, remember, stand_still
 from acquire.fib.bodies import Body, body_from_left
 from acquire.fib.carrying import raise_to_park
-from acquire.fib.cutting import in_electrons, joint_view
+from acquire.fib.cutting import compared_view, in_electrons, joint_view, plain_view
 from acquire.fib.edges import falling_edge, outer_edges
 from acquire.fib.end_points import raise_flag
 from acquire.fib.hanging import hanging, post_edge
@@ -17,7 +17,7 @@ from acquire.fib.measured import Measured
 from acquire.fib.reaching import NEAR_STEP
 from acquire.fib.session import Session
 from drivers.fib import BeamPicture, NeedlePosition, seen
-from protocols.fib import Array
+from protocols.fib import Array, BeamImage
 from protocols.lift_out import LiftOut, Weld
 
 HIGH = 0.3e-6
@@ -42,8 +42,9 @@ NEEDLES = 1.5e-6
 """What the weld and the needle take of the lamella's right end, m; ours."""
 STAYS = 0.2e-6
 """Most that the lamella may move while the needle leaves it, m."""
-FREE = 0.45e-6
-"""How far from the cut's edge the lamella's free end is looked for, m: half the cut's width."""
+ANYWHERE, NEAR_END = 1.1e-6, 0.45e-6
+"""How far from where it is expected the lamella's free end is looked for, m: first (the needle's
+weld may have dulled what is left of its top), and where it was seen: half the cut's width. Ours."""
 LEAVE = (0.4e-6, 0.4e-6, 0.4e-6, 0.4e-6)
 """Steps by which the needle first leaves the lamella, m, each looked at."""
 AWAY = 12e-6
@@ -73,8 +74,9 @@ def land(session: Session) -> None:
     _to_the_grid(session)
     run.verified("over the grid", True)
     end, gap = _come_down(session), math.inf
+    stand_still(session, joint_view(session))  # else the gap that is set is another one later
     for _ in range(MOST_STEPS):
-        found = _gap_to_post(session, end)
+        found = _gap_to_post(session, end, joint_view(session))
         gap = found.right - found.left
         run.progress(0, 1, f"gap {gap * 1e6:.2f} um")
         if session.decide("at the post", gap <= 1.15 * step.land.gap):
@@ -190,10 +192,9 @@ def _deep(session: Session) -> float:
     return lamella.depth * steep + lamella.thickness + 2 * AWRY
 
 
-def _gap_to_post(session: Session, end: float) -> OpenJoint:
+def _gap_to_post(session: Session, end: float, view: BeamImage) -> OpenJoint:
     """Return the gap between post and lamella, whose left end is expected at u = `end`."""
-    view, at = joint_view(session), session.places
-    surely = _surely(session, end, NEARLY)
+    at, surely = session.places, _surely(session, end, NEARLY)
 
     def look(frames: int) -> tuple[Measured, Measured, BeamPicture]:
         picture = session.ion(view, frames)
@@ -219,7 +220,8 @@ def weld_grid(session: Session) -> None:
     step, half = session.step, session.places.half
     settings = step.weld_grid
     x = -(step.lamella.length + step.land.gap) / 2
-    before = _in_both(session, _gap_to_post(session, session.places.u - step.lamella.length / 2))
+    end = session.places.u - step.lamella.length / 2
+    before = _in_both(session, _gap_to_post(session, end, compared_view(session)))
     session.places.u = session.decide("lamella along", before.right + step.lamella.length / 2)
     locate(session, before.ion)  # the welds follow what moves from this image on
     for name, side in (("post_front", 1), ("post_back", -1)):
@@ -235,7 +237,7 @@ def weld_grid(session: Session) -> None:
 
 def _in_both(session: Session, gap: OpenJoint) -> OpenJoint:
     """Return the gap to the post with the electron image of it, and where that shows it."""
-    view, at = joint_view(session), session.places
+    view, at = plain_view(session), session.places
     surely = _surely(session, gap.right, NEARLY)
     upper = in_electrons(session, 0.0, -at.half, 0.0)[1]
 
@@ -307,12 +309,12 @@ def released_end(step: LiftOut) -> float:
 
 def _leave(session: Session) -> None:
     """Move the needle away in small steps, each time seeing that the lamella stays."""
-    run = session.run
+    run, at = session.run, session.places
     remember(session, stand_still(session, joint_view(session)))
-    before = _where_it_is(session)
+    before = _where_it_is(session, at.u + released_end(session.step), ANYWHERE)
     for way in LEAVE:
         session.needle_by(x=way, step=NEAR_STEP)
-        moved = math.dist(before, _where_it_is(session))
+        moved = math.dist(before, _where_it_is(session, before[0], NEAR_END))
         if session.decide("lamella moved", moved > STAYS):
             run.verified("released", False)
             session.ask(
@@ -326,19 +328,19 @@ def _leave(session: Session) -> None:
     session.needle_encoders(NeedlePosition(here.x, here.y, park.z))
 
 
-def _where_it_is(session: Session) -> tuple[float, float]:
+def _where_it_is(session: Session, end: float, reach: float) -> tuple[float, float]:
     """Return u of the lamella's free end and v of its middle (m): of itself, not of post or needle.
 
-    The needle goes away in the same image, and the post stays anyway.
+    The needle goes away in the same image, and the post stays anyway. The end is expected at u =
+    `end` and looked for within `reach` (m).
     """
-    at, step = session.places, session.step
-    end, kept = at.u + released_end(step), step.lamella.kept
+    at, lamella = session.places, session.step.lamella
 
     def look(frames: int) -> tuple[Measured, Measured, Measured]:
         picture = session.ion(joint_view(session), frames)
-        wide = step.lamella.thickness / 2
-        free = falling_edge(picture, u=end, v=at.v, reach=FREE, width=wide, along="u")
-        return free, *outer_edges(picture, kept=kept, u=at.u)
+        wide = lamella.thickness / 2
+        free = falling_edge(picture, u=end, v=at.v, reach=reach, width=wide, along="u")
+        return free, *outer_edges(picture, kept=lamella.kept, u=at.u)
 
     free, upper, lower = session.known("the lamella that is let go", look, lambda found: found)
-    return free.value, (upper.value + lower.value) / 2
+    return session.decide("it is at", (free.value, (upper.value + lower.value) / 2))

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from acquire.fib.aligning import locate, remember, stand_still
 from acquire.fib.contact import Box, ContactWatch
-from acquire.fib.cutting import joint_view
+from acquire.fib.cutting import compared_view, joint_view
 from acquire.fib.edges import falling_edge
 from acquire.fib.end_points import raise_flag
 from acquire.fib.height import Place, place_from
@@ -202,7 +202,7 @@ def _down_to_the_slit(session: Session, view: BeamImage, watched: Watched) -> fl
         _near(session, view, NeedlePosition(end + width / 2, at.v, at.z + height))
         look_again(session, view, above - height, watched.see)
         above = height
-    end = end_seen(session, view)
+    end = end_seen(session)
     for _ in range(FINER_TRIES):
         over = NeedlePosition(end + width / 2, at.v, at.z + above)
         _near(session, view, over)
@@ -274,11 +274,11 @@ def _touch(session: Session, view: BeamImage, watched: Watched, end: float) -> b
 # -- the lamella's end beside the tip -------------------------------------------------------------
 
 
-def end_seen(session: Session, view: BeamImage) -> float:
+def end_seen(session: Session) -> float:
     """Return u of the lamella's right end in the ion image, with the tip beside it, m."""
 
     def look(frames: int) -> Measured:
-        picture = session.ion(view, frames)
+        picture = session.ion(compared_view(session), frames)
         return lamella_end(session, picture, needle_tip(picture))
 
     found = session.known("the lamella's right end", look, lambda end: (end,))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from acquire.fib.cutting import in_electrons, joint_view
+from acquire.fib.cutting import compared_view, in_electrons, plain_view
 from acquire.fib.edges import falling_edge, outer_edges
 from acquire.fib.height import Place, Seen, place_from
 from acquire.fib.measured import Measured
@@ -12,8 +12,6 @@ from drivers.fib import BeamPicture
 REACH = 1.2e-6
 """How far from where it is expected the edge is looked for in the electron image, m: a stage that
 was moved has the surface up to 1 um too high or too low. Ours."""
-PLAIN = 8
-"""Times the frames of an electron image that is measured in: electrons do no harm here."""
 
 
 def note_surface(session: Session, ion: BeamPicture) -> None:
@@ -21,11 +19,11 @@ def note_surface(session: Session, ion: BeamPicture) -> None:
 
     The tip must come so deep below it, and joints are looked for there in electron images.
     """
-    view, at = joint_view(session), session.places
+    at = session.places
 
     def look(frames: int) -> Place:
-        seen_from_above = ion if frames == 1 else session.ion(view, frames)
-        return _front_edge(session, seen_from_above, session.electron(view, PLAIN * frames))
+        seen_from_above = ion if frames == 1 else session.ion(compared_view(session), frames)
+        return _front_edge(session, seen_from_above, session.electron(plain_view(session), frames))
 
     found = session.known("the surface's height", look, lambda place: (place.z,))
     at.z = session.decide("surface at", found.z.value)

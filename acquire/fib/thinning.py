@@ -29,6 +29,10 @@ LOOKS = 5
 """How often the strip is looked at, each time with twice the frames, before it is asked about."""
 MORE = (4, 16)
 """Times the frames with which it is measured again where it is not sure enough."""
+HELPS = 0.95
+"""Of a standard error: a closer look that leaves more of it shows that noise is not what is unsure.
+Four times the frames leave 98 to 100 % in usual images, 88 to 99 % in the worst; measured on
+simulated ones."""
 RESERVE = 0.3
 """Standard errors more by which it must be thin enough: it is measured once more at the end."""
 OVER = (math.radians(0.5), math.radians(2.0))
@@ -291,22 +295,42 @@ def polish(session: Session) -> None:
 
 
 def surer(session: Session, strip: Strip) -> Strip:
-    """Measure again with more frames where one more slice hangs on how sure the thickness is."""
-    target = session.step.target
+    """Measure again with more frames where one more slice hangs on how sure the thickness is.
+
+    Where that makes it no surer, what is unsure is not the noise: still more frames are not spent.
+    """
     for times in MORE:
         thick = strip.at_interface
-        low, high = (thick.value + sign * target.sigmas * thick.sigma for sign in (-1, 1))
-        near = target.at_least <= thick.value <= target.at_most
-        if not session.decide("unsure", near and (high > target.at_most or low < target.at_least)):
+        if not session.decide("unsure", is_unsure(session, thick)):
             break
-        strip = measure(session, times)
+        closer = measure(session, times)
+        helps = closer.at_interface.sigma < HELPS * thick.sigma
+        strip = closer
+        if not session.decide("more dose helps", helps):
+            break
     return strip
+
+
+def is_unsure(session: Session, thick: Measured) -> bool:
+    """True if a surer thickness might end it: one that is too thick anyway is cut once more."""
+    target = session.step.target
+    low, high = (thick.value + sign * target.sigmas * thick.sigma for sign in (-1, 1))
+    if thick.value < target.at_least:
+        return False
+    near = thick.value <= _enough(session) + thick.sigma
+    return near and (high > target.at_most or low < target.at_least)
+
+
+def _enough(session: Session) -> float:
+    """Return how thick (m) it may be: nearer to what is aimed at than to the bound."""
+    target = session.step.target
+    return (target.thickness + target.at_most) / 2
 
 
 def is_reached(session: Session, thick: Measured) -> bool:
     """True if it is surely below the bound, and nearer to what is aimed at than to the bound."""
     target = session.step.target
-    near = thick.value <= (target.thickness + target.at_most) / 2
+    near = thick.value <= _enough(session)
     return near and thick.value + (target.sigmas + RESERVE) * thick.sigma <= target.at_most
 
 

@@ -25,6 +25,7 @@ from acquire.night.window import next_opening
 from acquire.operator import Command, Inbox
 from acquire.questions import Prompt
 from acquire.share import Desk
+from acquire.views import Turns
 from drivers.clock import Clock, JumpingClock
 from drivers.errors import LiftlineError, RunInUseError
 from protocols.cycling import Cycling
@@ -121,6 +122,7 @@ class Night:
         """`say` is told a line at a time, from any thread."""
         self.plan, self.clock, self.say = plan, clock, say
         self.states = [CellState(cell) for cell in cells]
+        self._turns = Turns()
         self._stopping = threading.Event()
         self._stopped_by = ""
         self._alive: list[threading.Thread] = []
@@ -294,7 +296,7 @@ class Night:
         began = state.state == "begin"
         state.state, state.began, state.total = "running", self.clock.now(), 0
         observer = _CellDesk(state, self)
-        desk = Desk(observer, observer.prompt)
+        desk = Desk(observer, observer.prompt, turns=self._turns)
         cell, run = state.cell, state.cell.run
         if not began and run is not None:
             return resume_run(run, desk=desk, clock=self.clock)

@@ -15,6 +15,7 @@ from acquire.night.forecast import done_at, left_by_plan, left_of, told_utc
 from acquire.record import RunRecord
 from acquire.show import show
 from drivers.errors import LinkError
+from drivers.potentiostat import Held
 from protocols.cycling import Cycling
 from protocols.night import NightPlan
 
@@ -37,8 +38,9 @@ def _forecast(cell: Cell, plan: NightPlan, now: datetime) -> dict[str, Any]:
     else:
         with RunRecord(cell.run) as record:
             left = left_of(record, cell.protocol.steps)
-            last = [datetime.fromisoformat(event["utc"]) for event in record.events("session")]
-        now = max(now, *last)  # simulated cells live ahead of the computer
+            holds = record.done(None, "potentiostat.hold", Held)
+            last = max((datetime.fromisoformat(each.utc) for each in holds), default=now)
+        now = max(now, last)  # simulated cells live ahead of the computer
     return {"seconds_left": left, "done_utc": done_at(plan, now, left).isoformat()}
 
 

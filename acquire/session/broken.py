@@ -13,6 +13,9 @@ from drivers.codec import unpack
 from drivers.errors import RunFolderError
 from drivers.lab import Identity, Lab
 
+LAB = "lab_file"
+"""Key of the record's facts: the lab as the session was asked for it, before it was met."""
+
 
 def broken_off(lab: Lab, out: Path, seed: int) -> Path | None:
     """Return the folder of the newest session of this lab that broke off; None without."""
@@ -23,19 +26,12 @@ def broken_off(lab: Lab, out: Path, seed: int) -> Path | None:
                     record.meta.get("origin") == SESSION
                     and record.meta.get("seed") == str(seed)
                     and record.state == "interrupted"
-                    and _lab(path.parent) == lab.written()
+                    and record.meta.get(LAB) == lab.written()
                 ):
                     return path.parent
         except RunFolderError:
             continue
     return None
-
-
-def _lab(folder: Path) -> str:
-    try:
-        return (folder / "lab.yaml").read_text(encoding="utf-8")
-    except OSError:
-        return ""
 
 
 def runs_of(home: Path, out: Path) -> Iterator[Path]:

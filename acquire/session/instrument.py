@@ -53,7 +53,7 @@ class Instrument(Generic[D]):
 
     def safe(self) -> None:
         """Leave the instrument safe: beams blanked, cell open, gun off. May be repeated."""
-        self._live.driver(self.role).safe()
+        self._live.safe(self.role)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.role}>"

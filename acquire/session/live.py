@@ -23,7 +23,7 @@ from acquire.lease import lease
 from acquire.operator import Command
 from acquire.record import RunRecord
 from acquire.run import Policy, RunTime
-from acquire.session.broken import asked, broken_off, known_identity, runs_of
+from acquire.session.broken import LAB, asked, broken_off, known_identity, runs_of
 from acquire.session.line import Line
 from acquire.session.prompt import prompt_of
 from acquire.session.result import RunResult
@@ -33,7 +33,7 @@ from acquire.views import Views
 from drivers.action import action_of
 from drivers.clock import RealClock
 from drivers.errors import DriverError, LiftlineError, RunFolderError
-from drivers.lab import Driver, Identity, Lab, make_clock
+from drivers.lab import Driver, Identity, Lab, make_clock, met
 from drivers.open_lab import OpenLab, unopened
 from protocols.session import ByHand
 
@@ -58,7 +58,7 @@ class LiveSession:
         self.desk = Desk(line, prompt_of)
         self.readings: list[Any] = []
         """Blocks of what was done last, or is done now."""
-        self._busy = False
+        self._busy = self._told_to_stop = False
         self._one_at_a_time = RLock()
         self._done: Counter[str] = Counter()
         self._counted: dict[str, int] = {}
@@ -66,7 +66,8 @@ class LiveSession:
         self._setups: dict[str, Any] = {}
         self.closed = False
         broken = broken_off(lab, out, seed)
-        self.folder = broken or _new_record(lab, out, seed)
+        asked_for, lab = lab, met(lab)
+        self.folder = broken or _new_record(asked_for, lab, out, seed)
         with ExitStack() as held:
             held.enter_context(lease(self.folder))
             self._tokens = held.enter_context(claims(lab, self.folder.name))
@@ -82,7 +83,7 @@ class LiveSession:
     def _begin(self, lab: Lab, seed: int, step: ByHand) -> OpenLab:
         last = self._journal.last_stamp()
         utc = datetime.fromisoformat(last.utc) if last else None
-        clock = make_clock(lab.clock, last.time if last else 0.0, utc)
+        clock = make_clock(lab.clock, last.time if last else 0.0, utc, lab.time)
         self._time = RunTime(clock, last)
         opened = unopened(lab, clock=clock, seed=seed, folder=self.folder, keep=self._keep)
         self._share = Share(self.folder, self._journal, opened, self.desk, self._time, seed)
@@ -113,8 +114,9 @@ class LiveSession:
         """
         if self.closed:
             raise RunFolderError("this session is over; begin another: Session(...)")
-        driver = self.opened.open(role)
-        self._tell_opened()
+        with self._one_at_a_time:
+            driver = self.opened.open(role)
+            self._tell_opened()
         return driver
 
     def _tell_opened(self) -> None:
@@ -170,6 +172,9 @@ class LiveSession:
             finally:
                 self._busy = False
                 self.line.clear()
+                if self._told_to_stop:  # nothing of it is left for the next one
+                    self._share.inbox.take()
+                    self._told_to_stop = False
             self._tell_opened()
             self._remember(method, result)
         if signal.SIGINT in came:
@@ -183,9 +188,15 @@ class LiveSession:
         self.line.see()
         return ()
 
+    def safe(self, role: str) -> None:
+        """Leave an instrument safe, when what goes on is over; `stop` ends that."""
+        with self._one_at_a_time:
+            self.driver(role).safe()
+
     def stop(self, by: str) -> None:
         """End what goes on now, safe, from another thread."""
         if self._busy:
+            self._told_to_stop = True
             self._share.inbox.say(Command("stop", by))
 
     def _remember(self, method: Callable[..., Any], result: Any) -> None:
@@ -205,6 +216,12 @@ class LiveSession:
             for kind, each in self._share.spent().items()
             if each["spent"] or each["limit"] != math.inf
         }
+
+    def saved(self) -> Path:
+        """Return the folder, with all that was done so far in its record."""
+        with self._one_at_a_time:
+            self._journal.commit()
+        return self.folder
 
     def lent(self) -> Lent:
         """Return what a run borrows."""
@@ -267,12 +284,12 @@ class LiveSession:
         Views(self.folder, say=self.line.say).refresh()
 
 
-def _new_record(lab: Lab, out: Path, seed: int) -> Path:
+def _new_record(asked_for: Lab, lab: Lab, out: Path, seed: int) -> Path:
     now = RealClock().utc()
     folder = new_folder(out, SESSION, now)
     write_whole(folder / "lab.yaml", lab.written())
     journal = Journal(folder / "run.db")
-    more = {"title": f"by hand in {lab.name}", "units": "true"}
+    more = {"title": f"by hand in {lab.name}", "units": "true", LAB: asked_for.written()}
     begin_journal(journal, SESSION, lab, seed=seed, origin=SESSION, now=now, more=more)
     journal.close()
     return folder

@@ -62,12 +62,14 @@ class RunResult:
         answer(self.folder, (choice,) if question is None else (str(question), choice))
 
     def signals(self) -> dict[str, Any]:
-        """Return the data as HyperSpy signals by file name; what is measured is read when used."""
+        """Return the data as HyperSpy signals by file name; spectra are read when they are used."""
         import hyperspy.api as hs
 
         data = self.folder / "data"
-        files = [*sorted(data.glob("*.hspy")), *sorted((data / "images").glob("*.ome.tif"))]
-        return {path.name: hs.load(path, lazy=True) for path in files}
+        spectra = {path.name: hs.load(path, lazy=True) for path in sorted(data.glob("*.hspy"))}
+        # an image that is loaded lazily keeps its file open for good
+        images = sorted((data / "images").glob("*.ome.tif"))
+        return spectra | {path.name: hs.load(path) for path in images}
 
     def __repr__(self) -> str:
         return told(self.view())

@@ -6,6 +6,7 @@ import weakref
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
+from threading import Lock
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypedDict, TypeVar, Unpack
 
@@ -29,6 +30,7 @@ from acquire.session.shown import show_in_notebooks
 from acquire.share import CTRL_C
 from drivers.errors import InputError
 from drivers.lab import Lab, load_lab, simulated_lab
+from drivers.lab import dry as swapped
 from protocols.loader import LoadedProtocol, load_protocol
 from protocols.session import ByHand, SpendingLimits
 from protocols.units import closest
@@ -69,6 +71,7 @@ class Session:
         self,
         lab: str | Path | Lab,
         *,
+        dry: bool = False,
         out: str | Path = "runs",
         seed: int = 0,
         quiet: bool = False,
@@ -78,6 +81,7 @@ class Session:
 
         Args:
             lab: the lab file.
+            dry: swap every instrument for its simulator.
             out: folder in which the session and each run make their own.
             seed: of simulators.
             quiet: tell nothing on standard error.
@@ -86,13 +90,15 @@ class Session:
         Raises:
             InputError: the lab file or a limit is wrong.
         """
-        self._lab = lab if isinstance(lab, Lab) else load_lab(Path(lab))
+        loaded = lab if isinstance(lab, Lab) else load_lab(Path(lab))
+        self._lab = swapped(loaded) if dry else loaded
         self._step = ByHand(limits=settings(SpendingLimits, **limits))
         self._out = Path(out)
         self._seed = seed
         self._line = Line(quiet=quiet)
         self._live: LiveSession | None = None
         self._closed = False
+        self._beginning = Lock()
         self._shown = show_in_notebooks()
         if broken_off(self._lab, self._out, seed) is not None:
             self._use()  # what was cut off is looked at now: a beam may be on
@@ -137,17 +143,18 @@ class Session:
     def _use(self) -> LiveSession:
         if self._closed:
             raise InputError("this session is closed; begin another: Session(...)")
-        if self._live is None:
-            self._live = live = LiveSession(
-                self._lab,
-                self._out,
-                seed=self._seed,
-                step=self._step,
-                line=self._line,
-                shown=self._shown,
-            )
-            self._end = weakref.finalize(self, _end, live)
-        return self._live
+        with self._beginning:
+            if self._live is None:
+                self._live = live = LiveSession(
+                    self._lab,
+                    self._out,
+                    seed=self._seed,
+                    step=self._step,
+                    line=self._line,
+                    shown=self._shown,
+                )
+                self._end = weakref.finalize(self, _end, live)
+            return self._live
 
     def instrument(self, role: str) -> Instrument[Any]:
         """Return an instrument by its role; `lab.stem` is `lab.instrument("stem")`.
@@ -221,7 +228,7 @@ class Session:
         """
         loaded = protocol if isinstance(protocol, LoadedProtocol) else load_protocol(protocol)
         live = self._use()
-        part = self._lab.only(roles_of(loaded.steps))
+        part = live.opened.lab.only(roles_of(loaded.steps))
         end = begin_run(loaded, part, self._out, seed=self._seed, desk=live.desk, lent=live.lent())
         return self._ended(live, end)
 
@@ -259,7 +266,7 @@ class Session:
         """
         if self._live is None:
             raise InputError("nothing was done in this session so far")
-        return RunResult(self._live.folder)
+        return RunResult(self._live.folder if self._closed else self._live.saved())
 
     @property
     def spent(self) -> dict[str, dict[str, float | None]]:

@@ -98,11 +98,13 @@ class Keeper:
 
     def _answer_beats(self) -> None:
         if not self._beats.poll(ROUND):
+            self._server.watched = wall_seconds()
             return
         for _ in range(1000):
             try:
                 parts = self._beats.recv_multipart(zmq.NOBLOCK)
             except zmq.Again:
+                self._server.watched = wall_seconds()
                 return
             token = read_beat(parts[1]) if len(parts) == 2 else None
             if token is None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import secrets
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, NoReturn
 
 import zmq
@@ -19,6 +19,7 @@ from drivers.errors import InputError, LinkError, RunInUseError
 from drivers.network.frames import (
     LARGEST_REPLY,
     LARGEST_REQUEST,
+    MOST_FRAMES,
     TOKEN,
     Frames,
     GrammarError,
@@ -31,7 +32,7 @@ from drivers.network.frames import (
 from drivers.network.handshake import Handshake, Secured, secure
 from drivers.network.heartbeat import Heartbeat
 from drivers.network.hello import Meeting, Who, greeting, meeting
-from drivers.network.ports import Place, harden
+from drivers.network.ports import Place, harden, receive, send
 
 RESEND = 0.25
 """s without an answer after which a request is sent again; ours."""
@@ -81,6 +82,8 @@ class Link:
         self._heartbeat: Heartbeat | None = None
         self._met: Meeting | None = None
         self._users = 0
+        self.closed = False
+        """True once it is disconnected."""
 
     def use(self) -> None:
         """Count one more driver that uses this connection."""
@@ -159,8 +162,8 @@ class Link:
         began = wall_seconds()
         patience = AGAIN if self._silent else CONNECT
         while wall_seconds() - began < patience:
-            self._socket.send_multipart(frames)
-            reply = self._receive(lambda reply: reply.number in (number, 0))
+            send(self._socket, frames)
+            reply = self._receive(number, 0)
             refused = self._handshake.refused()
             if refused is not None:
                 raise InputError(f"{self.place.requests}: {refused}")
@@ -196,6 +199,8 @@ class Link:
             InputError: the request is too large.
         """
         with self._lock:
+            if self.closed:
+                raise LinkError(f"{self.place.requests}: disconnected; open the lab again")
             if not self._session:
                 self._take_again()
             self._number += 1
@@ -220,28 +225,28 @@ class Link:
             LinkError: it is not, or not in time.
         """
         began = wall_seconds()
-        self._socket.send_multipart(frames, copy=False)
+        send(self._socket, frames)
         while True:
-            reply = self._receive(lambda reply: reply.number == number)
+            reply = self._receive(number, number)
             if reply is None:
                 self._still_there(began)
                 heartbeat = self._heartbeat
                 if heartbeat is None or heartbeat.working != number:
-                    self._socket.send_multipart(frames, copy=False)
+                    send(self._socket, frames)
                 continue
             if reply.kind != "refused":
                 return reply
             self._refused(reply)
 
-    def _receive(self, wanted: Callable[[Reply], bool]) -> Reply | None:
-        """Return the answer that is wanted; None if it does not come for a moment.
+    def _receive(self, number: int, other: int) -> Reply | None:
+        """Return the answer with one of two numbers; None if it does not come for a moment.
 
         What is late, or outside the grammar, is dropped: the request is sent again.
         """
         for _ in range(64):
             try:
-                frames = _whole(self._socket)
-                reply = read_reply(frames)
+                head, *arrays = receive(self._socket, MOST_FRAMES)
+                reply = read_reply([head.bytes, *(each.buffer for each in arrays)])
             except zmq.Again:
                 return None
             except OtherVersionError as error:
@@ -250,7 +255,7 @@ class Link:
                 continue
             if self.clock is not None:
                 self.clock.hear(reply.now)
-            if wanted(reply):
+            if reply.number == number or reply.number == other:
                 self._heard, self._silent = wall_seconds(), False
                 return reply
         return None
@@ -308,7 +313,7 @@ class Link:
     def close(self) -> None:
         """Say goodbye, if we control the lab, and disconnect; may be repeated."""
         with self._lock:
-            if self._context.closed:
+            if self.closed:
                 return
             try:
                 if self._session and not self._silent:
@@ -316,6 +321,7 @@ class Link:
             except LinkError:
                 pass  # it is let go of by the server's dead man's watch
             finally:
+                self.closed = True
                 self._session = b""
                 self._stop_heartbeat()
                 self._handshake.close()
@@ -329,15 +335,3 @@ class _HeldError(Exception):
     def __init__(self, text: str, silent: float) -> None:
         super().__init__(text)
         self.silent = silent
-
-
-def _whole(socket: zmq.Socket[bytes]) -> Frames:
-    """Return the next message: its head as bytes, its arrays where they came to lie.
-
-    Raises:
-        zmq.Again: none comes.
-    """
-    frames: Frames = [socket.recv()]
-    while socket.rcvmore:
-        frames.append(socket.recv(copy=False).buffer)
-    return frames

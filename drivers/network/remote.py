@@ -124,7 +124,7 @@ def _stream(link: Link, number: int, method: Method) -> Generator[Any, None, Any
                 return unpack(method.said.result, reply.body, reply.arrays)
             yield unpack(method.said.block, reply.body, reply.arrays)
     finally:
-        if open_there:
+        if open_there and not link.closed:
             _good(link.ask("close", [number]))
 
 

@@ -27,7 +27,7 @@ from drivers.network.handshake import Handshake
 from drivers.network.interface import extras_of, interface
 from drivers.network.keeper import Keeper
 from drivers.network.keys import SERVER, Keyring
-from drivers.network.ports import Place, harden
+from drivers.network.ports import Place, harden, receive, send
 from drivers.network.server import LONGEST_TICK, Server
 from drivers.network.view import View
 from drivers.open_lab import open_lab
@@ -64,8 +64,8 @@ def serve(
         InputError: the address cannot be used, or a key is missing.
         LiftlineError: an instrument cannot be opened.
     """
-    place, lab = counter.place, counter.lab
-    if counter.keyring is None and not place.is_loopback:
+    place, lab, ring = counter.place, counter.lab, counter.keyring
+    if ring is None and not place.is_loopback:
         raise InputError(
             f"{place.requests} can be reached from other computers, which needs keys. Say: "
             f"liftline keys make {SERVER}, then liftline keys authorise NAME KEY for each computer "
@@ -86,8 +86,18 @@ def serve(
         }
         view = View(lab.name)
         cuts = CutOffs(counter.folder / "cut-off.json" if counter.folder else None)
-        server = Server(opened, interfaces, view, cuts, kept=kept, dead_man=lab.dead_man, say=say)
-        with _sockets(counter, server, view, say) as (router, door, handshake):
+        door = None if ring is None else Door(ring.key(SERVER), ring, say)
+        server = Server(
+            opened,
+            interfaces,
+            view,
+            cuts,
+            kept=kept,
+            dead_man=lab.dead_man,
+            authorised=(lambda key: True) if door is None else door.authorised,
+            say=say,
+        )
+        with _sockets(place, server, view, door, say) as (router, handshake):
             say(_greeting(counter))
             ready()
             _answer_all(server, router, door, handshake, stop, say)
@@ -107,14 +117,12 @@ def _greeting(counter: Counter) -> str:
 
 @contextmanager
 def _sockets(
-    counter: Counter, server: Server, view: View, say: Callable[[str], None]
-) -> Iterator[tuple[zmq.Socket[bytes], Door | None, Handshake]]:
-    """Bind the three ports, with keys if there are any."""
-    keyring, place = counter.keyring, counter.place
+    place: Place, server: Server, view: View, door: Door | None, say: Callable[[str], None]
+) -> Iterator[tuple[zmq.Socket[bytes], Handshake]]:
+    """Bind the three ports, with keys if there is a door."""
     with ExitStack() as held:
         context = zmq.Context(2)
         held.callback(context.term)
-        door = None if keyring is None else Door(keyring.key(SERVER), keyring, say)
         if door is not None:
             held.callback(door.guard(context).stop)
         router = held.enter_context(context.socket(zmq.ROUTER))
@@ -135,7 +143,7 @@ def _sockets(
             ) from None
         held.callback(keeper.stop)
         keeper.start()
-        yield router, door, handshake
+        yield router, handshake
 
 
 def _answer_all(
@@ -153,7 +161,7 @@ def _answer_all(
             sender, key, frames = _message(router, keyed=door is not None)
             reply = server.answer(key, frames)
             if reply is not None:
-                router.send_multipart([sender, *reply], copy=False)
+                send(router, [sender, *reply])
         except zmq.Again:
             pass
         except Exception as error:  # whatever a stranger sends, the others are served on
@@ -166,22 +174,24 @@ def _answer_all(
         if door is not None:
             door.watch(handshake)
             if door.may_have_changed():
-                server.revoke(door.authorised)
+                server.revoke()
 
 
-def _message(router: zmq.Socket[bytes], *, keyed: bool) -> tuple[bytes, str, list[Any]]:
-    """Return who sent the next message, with which key, and its frames; too many are none.
+def _message(
+    router: zmq.Socket[bytes], *, keyed: bool
+) -> tuple[bytes, Callable[[], str], list[Any]]:
+    """Return who sent the next message, what tells with which key, and its frames.
 
     Raises:
         zmq.Again: none comes.
     """
-    sender = router.recv()
-    frames: list[Any] = []
-    key = ""
-    while router.rcvmore:
-        frame = router.recv(copy=False)
-        if len(frames) <= MOST_FRAMES:
-            frames.append(frame.bytes if not frames else frame.buffer)
-        if keyed and not key:
-            key = str(frame.get("User-Id"))
-    return sender, key, frames
+    sender, *parts = receive(router, MOST_FRAMES + 1)
+    return sender.bytes, _key(parts) if keyed else _nobody, [part.buffer for part in parts]
+
+
+def _key(parts: list[Any]) -> Callable[[], str]:
+    return lambda: str(parts[0].get("User-Id")) if parts else ""
+
+
+def _nobody() -> str:
+    return ""

@@ -22,6 +22,8 @@ from drivers.open_lab import OpenLab
 
 IDLE = 60.0
 """s after which an action is closed for which nobody asks on, though its controller lives; ours."""
+MOST_OPEN = 64
+"""Actions that may be open at once, though an instrument does one at a time."""
 LONGEST_SLEEP = 3600.0
 """s of a jumping clock that one request may wait for."""
 
@@ -47,6 +49,7 @@ class Running:
     """What the meter showed when it was last asked for."""
     asked: float
     """When its next part was last asked for, wall seconds."""
+    started: bool = False
     blocks: int = 0
 
 
@@ -118,6 +121,8 @@ class Work:
     def _cut(self, number: int, why: str) -> None:
         """Close an action that its controller did not end, leave it safe, and remember it."""
         running = self._running.pop(number)
+        if not running.started:
+            return
         problems = []
         try:
             running.generator.close()
@@ -164,9 +169,11 @@ class Work:
             RefusedError: there is no such method.
             LimitError: the arguments are not what it takes.
         """
-        if len(request.body) != 3 or not all(type(name) is str for name in request.body[:2]):
+        if len(request.body) != 3:
             raise RefusedError("grammar", "a call is [role, method, arguments]")
         role, name, trees = request.body
+        if type(role) is not str or type(name) is not str:
+            raise RefusedError("grammar", "role and method are names")
         bound, method = self._methods.get((role, name), (None, None))
         if method is None or method.said.generator != generator:
             raise RefusedError("method", f"this lab has no {role:.40}.{name:.40} to {request.verb}")
@@ -188,15 +195,14 @@ class Work:
 
     def _begin(self, request: Request) -> Reply:
         role, bound, method, arguments = self._asked(request, generator=True)
-        self._close_of(role)
+        if len(self._running) >= MOST_OPEN:
+            raise RefusedError("method", f"{MOST_OPEN} actions are open; close some first")
         generator = bound(*arguments)
-        self._cut_offs.forget(role)
         meter = self._meters.get((role, method.said.meter)) if method.said.meter else None
         told = repr(request.body[2])[:400]
         began = self._real.utc()
         running = Running(role, method, told, generator, began, meter, wall_seconds())
         self._running[request.number] = running
-        self._view.began(role, method.name, told, began)
         return Reply(request.number, "ok", request.number, self._clock.now())
 
     def _next(self, request: Request) -> Reply:
@@ -205,6 +211,8 @@ class Work:
         if running is None or type(number) is not int:
             why = self._closed.get(number, "it is not open") if type(number) is int else "no number"
             raise RefusedError("action", f"the action was closed: {why}")
+        if not running.started:
+            self._start(running)
         arrays: list[Any] = []
         try:
             block = next(running.generator)
@@ -220,6 +228,13 @@ class Work:
         running.blocks += 1
         self._view.progressed(running.role, running.blocks)
         return Reply(request.number, "block", pack(block, arrays), self._clock.now(), arrays)
+
+    def _start(self, running: Running) -> None:
+        """Have an action begin; what its instrument did until now is closed."""
+        self._close_of(running.role)
+        running.started = True
+        self._cut_offs.forget(running.role)
+        self._view.began(running.role, running.method.name, running.arguments, running.began)
 
     def _forget(self, number: int) -> None:
         self._view.ended(self._running.pop(number).role)
@@ -237,7 +252,7 @@ class Work:
     def _close_of(self, role: str) -> None:
         """Close what is open on an instrument: it does one thing at a time."""
         for number, running in list(self._running.items()):
-            if running.role == role:
+            if running.role == role and running.started:
                 self._forget(number)
                 running.generator.close()
 

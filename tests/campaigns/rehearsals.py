@@ -78,7 +78,7 @@ def resume_after(run: Path, seconds: float) -> RunEnd:
     lab["instruments"]["fib"]["settings"]["down_time"] = seconds
     file.write_text(json.dumps(lab), encoding="utf-8")
 
-    def later(kind: str | float, start: float, utc: datetime) -> JumpingClock:
+    def later(kind: str | float, start: float, utc: datetime, *_: object) -> JumpingClock:
         return JumpingClock(start, utc + timedelta(seconds=seconds))
 
     with patch.object(launch, "make_clock", later):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from drivers.fib import (
 )
 from protocols.fib import BeamImage, Rectangle
 from tests.drivers.fibsem_demo import FLAT, Hurried
+from tests.drivers.network.served import afar
 from tests.simulators.fib.fibs import open_fib
 from tests.simulators.stems import run_through
 
@@ -43,12 +45,14 @@ class Case:
     """A place that its stage can reach."""
     up: float
     """m by which its needle can be raised from where it parks."""
+    around: ExitStack = field(default_factory=ExitStack)
+    """What it needs to be there."""
 
 
-def simulated(folder: Path) -> Case:
+def simulated(folder: Path | None) -> Case:
     """The simulator, its world in a file, its specimen cold."""
     return Case(
-        open_fib(folder / "world.db", start_cold=True),
+        open_fib(folder and folder / "world.db", start_cold=True),
         BeamImage(field=20e-6, pixels=64, dwell=1e-6, frames=2, current=10e-12),
         Milling("trench", (Rectangle(x=0, y=9e-6, width=6e-6, height=4e-6),), 1e-9, 30e3, 20e-9),
         StagePosition(20e-6, -30e-6, 0.0, 0.0, math.radians(52)),
@@ -68,14 +72,22 @@ def openfibsem(folder: Path) -> Case:
     )
 
 
-MAKERS: list[Callable[[Path], Case]] = [simulated, openfibsem]
+def served(folder: Path) -> Case:
+    """The simulator on another computer, as far as it can tell."""
+    around = ExitStack()
+    fib = afar(around, "fib", folder, start_cold=True)
+    return replace(simulated(None), fib=fib, around=around)
+
+
+MAKERS: list[Callable[[Path], Case]] = [simulated, openfibsem, served]
 
 
 @pytest.fixture(params=MAKERS, ids=lambda maker: maker.__name__)
 def case(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Case]:
     made: Case = request.param(tmp_path)
-    yield made
-    made.fib.close()  # type: ignore[attr-defined]
+    with made.around:
+        yield made
+        made.fib.close()  # type: ignore[attr-defined]
 
 
 def across_the_wire(kind: Any, value: Any) -> Any:

@@ -26,6 +26,7 @@ from drivers.potentiostat import (
     PotentiostatStatus,
     Samples,
 )
+from tests.drivers.network.served import afar
 from tests.simulators.cell.cells import open_cell, run_hold
 from tests.simulators.methodscript.served import served
 
@@ -67,9 +68,17 @@ def methodscript(folder: Path) -> Case:
     return Case(bench.open(), 7.35e-6, 1e-5, around)
 
 
+def remote(folder: Path) -> Case:
+    """The simulator on another computer, as far as it can tell."""
+    around = ExitStack()
+    device = afar(around, "potentiostat", folder, block=20.0)
+    return Case(device, 7.35e-6, 1e-5, around)
+
+
 MAKERS: dict[str, Callable[[Path], Case]] = {
     "simulated": simulated,
     "methodscript": methodscript,
+    "served": remote,
 }
 
 

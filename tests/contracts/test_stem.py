@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from drivers.errors import LimitError
 from drivers.stem import Area, Image, Spectrum, SpectrumBlock, Stem, StemSetup, StemStatus
 from protocols.eds import ImageSettings
 from protocols.units import ELEMENTARY_CHARGE
+from tests.drivers.network.served import afar
 from tests.simulators.stems import open_stem, run_through
 
 
@@ -33,12 +35,14 @@ class Case:
     """An image that it can take at its centre."""
     moves: bool = True
     """False for what has no stage and no scan to shift."""
+    around: ExitStack = field(default_factory=ExitStack)
+    """What it needs to be there."""
 
 
-def simulated(folder: Path) -> Case:
+def simulated(folder: Path | None) -> Case:
     """The simulator, its world in a file."""
     return Case(
-        open_stem(folder / "world.db"),
+        open_stem(folder and folder / "world.db"),
         Area(x=100e-9, y=0.0, along=1e-9, across=200e-9, angle=0.1),
         100e-12,
         0.35,
@@ -46,14 +50,21 @@ def simulated(folder: Path) -> Case:
     )
 
 
-MAKERS: list[Callable[[Path], Case]] = [simulated]
+def served(folder: Path) -> Case:
+    """The simulator on another computer, as far as it can tell."""
+    around = ExitStack()
+    return replace(simulated(None), stem=afar(around, "stem", folder), around=around)
+
+
+MAKERS: list[Callable[[Path], Case]] = [simulated, served]
 
 
 @pytest.fixture(params=MAKERS, ids=lambda maker: maker.__name__)
 def case(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Case]:
     made: Case = request.param(tmp_path)
-    yield made
-    made.stem.close()  # type: ignore[attr-defined]
+    with made.around:
+        yield made
+        made.stem.close()  # type: ignore[attr-defined]
 
 
 def expose(case: Case, area: Area | None = None) -> tuple[list[SpectrumBlock], Spectrum]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from contextlib import ExitStack
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from drivers.codec import pack, unpack
 from drivers.errors import LimitError
 from drivers.xps import EtchBlock, Etched, RegionSpectrum, SweepBlock, Xps, XpsSetup, XpsStatus
 from protocols.xps import Etch, Region
+from tests.drivers.network.served import afar
 from tests.drivers.prodigy.served import Rehearsed
 from tests.simulators.stems import run_through
 from tests.simulators.xps.spectrometers import ETCH, N_1S, open_xps
@@ -35,6 +37,8 @@ class Case:
     """False for what has no source to switch: its X-rays are always on."""
     moves: bool = True
     """False for what has no stage."""
+    around: ExitStack = field(default_factory=ExitStack)
+    """What it needs to be there."""
 
 
 def simulated(folder: Path) -> Case:
@@ -52,16 +56,23 @@ def old_prodigy(folder: Path) -> Case:
     return Case(Rehearsed((1, 5)), N_1S, ETCH, moves=False)
 
 
-MAKERS: list[Callable[[Path], Case]] = [simulated, prodigy, old_prodigy]
+def served(folder: Path) -> Case:
+    """The simulator on another computer, as far as it can tell."""
+    around = ExitStack()
+    return Case(afar(around, "xps", folder), N_1S, ETCH, around=around)
+
+
+MAKERS: list[Callable[[Path], Case]] = [simulated, prodigy, old_prodigy, served]
 
 
 @pytest.fixture(params=MAKERS, ids=lambda maker: maker.__name__)
 def case(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Case]:
     made: Case = request.param(tmp_path)
-    if made.sets_source:
-        result_of(made.xps.set_source(True))
-    yield made
-    made.xps.close()  # type: ignore[attr-defined]
+    with made.around:
+        if made.sets_source:
+            result_of(made.xps.set_source(True))
+        yield made
+        made.xps.close()  # type: ignore[attr-defined]
 
 
 def scan(case: Case, region: Region | None = None) -> tuple[list[SweepBlock], RegionSpectrum]:

@@ -224,3 +224,26 @@ def test_a_type_checker_knows_what_a_call_returns(tmp_path: Path) -> None:
     ).stdout
     assert 'Revealed type is "drivers.stem.Image"' in said
     assert '"Session" has no attribute "stm"; maybe "stem"?' in said
+
+
+def test_the_view_for_machines_fits_its_schema(tmp_path: Path) -> None:
+    import json
+
+    import jsonschema
+
+    from acquire.show import SCHEMA
+
+    with simulated(tmp_path) as lab:
+        lab.stem.image(**IMAGE)
+        jsonschema.validate(lab.record.view(), json.loads(SCHEMA.read_text(encoding="utf-8")))
+    jsonschema.validate(lab.record.view(), json.loads(SCHEMA.read_text(encoding="utf-8")))
+
+
+def test_two_threads_begin_one_session_and_take_turns(tmp_path: Path) -> None:
+    from concurrent.futures import ThreadPoolExecutor
+
+    with simulated(tmp_path) as lab, ThreadPoolExecutor(2) as pool:
+        images = list(pool.map(lambda _: lab.stem.image(**IMAGE), range(4)))
+    assert len(images) == 4
+    assert len(list(tmp_path.glob("*-session-*"))) == 1
+    assert lab.record.results[0]["done"] == {"stem.image": 4}

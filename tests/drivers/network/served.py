@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import random
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from drivers.clock import Clock
+from drivers.clock import Clock, wait_a_moment, wall_seconds
 from drivers.errors import InputError
-from drivers.lab import Chosen, Driver, Lab, NoLimits, make_clock, met
+from drivers.lab import Chosen, Driver, Lab, NoLimits, make_clock, met, simulated_lab
 from drivers.network.keys import Keyring
 from drivers.network.ports import Place
 from drivers.network.remote import DRIVER, RemoteSettings
@@ -29,14 +29,15 @@ def served(
     seed: int = 0,
     keyring: Keyring | None = None,
     log: list[str] | None = None,
+    place: Place | None = None,
 ) -> Iterator[Place]:
-    """Serve a lab at ports that are free."""
+    """Serve a lab at `place`, or at ports that are free."""
     said = [] if log is None else log
     for _ in range(20):
-        place = Place("127.0.0.1", random.randrange(20_000, 60_000))
+        here = place or Place("127.0.0.1", random.randrange(20_000, 32_000))
         ready, stop = threading.Event(), threading.Event()
         failed: list[BaseException] = []
-        counter = Counter(lab, place, folder, seed, keyring)
+        counter = Counter(lab, here, folder, seed, keyring)
         thread = threading.Thread(
             target=_run, args=(counter, said, stop, ready, failed), name="server"
         )
@@ -47,7 +48,7 @@ def served(
             continue
         try:
             if not failed:
-                yield place
+                yield here
         finally:
             stop.set()
             thread.join(LONGEST)
@@ -89,3 +90,21 @@ def opened(place: Place, *roles: str, **settings: Any) -> Iterator[dict[str, Dri
     clock: Clock = make_clock("served", told=lab.time)
     with open_lab(lab, clock=clock) as open_:
         yield open_.drivers
+
+
+def soon(true: Callable[[], bool], within: float = 5.0) -> bool:
+    """Return whether it becomes true within some seconds."""
+    began = wall_seconds()
+    while not true():
+        if wall_seconds() - began > within:
+            return False
+        wait_a_moment(0.02)
+    return True
+
+
+def afar(around: ExitStack, role: str, folder: Path, *, seed: int = 1, **settings: Any) -> Any:
+    """Return the remote driver of a simulator that is served until `around` ends."""
+    roles = {"fib": {}} if role == "cryo" else {}
+    lab = simulated_lab({**roles, role: settings})
+    place = around.enter_context(served(lab, folder=folder, seed=seed))
+    return around.enter_context(opened(place, role))[role]

@@ -1,12 +1,25 @@
 """Doing it: runs and their journal, procedures, interlocks, inline analysis, storage, pages."""
 
+from __future__ import annotations
 
-def __getattr__(name: str) -> str:
-    """Give HyperSpy the version that it writes beside a signal of ours; looked up when asked for.
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from acquire.session.session import Session as Session
+
+
+def __getattr__(name: str) -> Any:
+    """Give `Session`, and the version that HyperSpy writes beside a signal, when asked for.
+
+    HyperSpy loads this package to find our signals: it must not load a laboratory with them.
 
     Raises:
         AttributeError: it is another attribute.
     """
+    if name == "Session":
+        from acquire.session.session import Session
+
+        return Session
     if name != "__version__":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib.metadata import version

@@ -52,12 +52,15 @@ class Actions:
         say: Callable[[str], None],
         after: Callable[[], None],
     ) -> None:
-        """`after` is called after each outcome; the views refresh themselves there."""
+        """`drivers` by role; those opened later count as well.
+
+        `after` is called after each outcome; the views refresh themselves there.
+        """
         self._journal = journal
         self._attempts = attempts
         self._questions = questions
         self._pictures = pictures
-        self._roles = {id(driver): role for role, driver in drivers.items()}
+        self._drivers = drivers
         self._safe = safe
         self._stamp = stamp
         self._sleep = sleep
@@ -74,7 +77,7 @@ class Actions:
             TypeError: it is not a method of one of the run's drivers, or the arguments do not fit.
         """
         driver = getattr(method, "__self__", None)
-        role = self._roles.get(id(driver))
+        role = next((role for role, one in self._drivers.items() if one is driver), None)
         if driver is None or role is None:
             raise TypeError(f"{method!r} is not a method of one of this run's instruments")
         kind: Any = type(driver)
@@ -178,10 +181,7 @@ class Actions:
     # -- what was cut off -------------------------------------------------------------------
 
     def _recover(self, call: Call, entry: int, see: See | None, tried: Sequence[Attempt]) -> Any:
-        advances = [self._attempts.close_interrupted(call, attempt) for attempt in tried]
-        known = call.action.meter is None or None not in (*advances, call.meter())
-        spent = sum(advance for advance in advances if advance is not None)
-        kept = [self._unpack(call.action.block, block) for block in self._journal.blocks(entry)]
+        spent, known, kept = self._reckon(call, entry, tried)
         self._note_interruption(call, entry, tried[-1], spent if known else None, len(kept))
         policy: str = call.action.on_interrupt
         n = tried[-1].n + 1
@@ -209,6 +209,35 @@ class Actions:
             ended_by = by or ended_by
         result = rest.result(call.arguments, kept, part, spent)
         return self._finish(call, entry, result, ended_by)
+
+    def _reckon(
+        self, call: Call, entry: int, tried: Sequence[Attempt]
+    ) -> tuple[float, bool, list[Any]]:
+        """Return what tries that were cut off spent, whether that is known, and their readings."""
+        advances = [self._attempts.close_interrupted(call, attempt) for attempt in tried]
+        known = call.action.meter is None or None not in (*advances, call.meter())
+        spent = sum(advance for advance in advances if advance is not None)
+        kept = [self._unpack(call.action.block, block) for block in self._journal.blocks(entry)]
+        return spent, known, kept
+
+    def give_up(self, call: Call, entry: int, ended_by: str) -> Any:
+        """End an action that was cut off as it is: settle it, keep its readings, do no more of it.
+
+        Returns:
+            The result of what was done; None where an action has none in part, or nobody knows how
+            much was done: then what was reserved stays spent.
+        """
+        tried = self._journal.attempts(entry)
+        if not tried:
+            return None
+        spent, known, kept = self._reckon(call, entry, tried)
+        if any(attempt.ended is None for attempt in tried):
+            self._note_interruption(call, entry, tried[-1], spent if known else None, len(kept))
+        if not known and call.action.adoption is not None:
+            spent, known = self._settle_shown(call, entry, kept)
+        rest = call.action.remainder
+        done = None if rest is None or not known else rest.result(call.arguments, kept, None, spent)
+        return self._finish(call, entry, done, ended_by)
 
     def _take_up(
         self, call: Call, entry: int, n: int, see: See | None, kept: Sequence[Any]

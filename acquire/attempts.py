@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from acquire.budgets import Budgets, spend_of, spend_row
@@ -18,13 +18,12 @@ from acquire.journal import Journal
 from acquire.operator import Inbox
 from acquire.rows import Attempt, Stamp, pack_row
 from drivers.action import Action, Spend, action_of
-from drivers.clock import wall_seconds
 from drivers.codec import canonical, pack
 from drivers.errors import BudgetError, LiftlineError
 from protocols.model import Step
 
 METER_EVERY = 0.5
-"""Wall seconds between two looks at the meter while an action runs."""
+"""Seconds of the lab's clock between two looks at the meter while an action runs."""
 See = Callable[[Any], bool]
 """Shows a block to a detector; True ends the action."""
 
@@ -59,7 +58,8 @@ class Trial:
     n: int
     arguments: tuple[Any, ...]
     meter: float | None
-    metered: float = field(default_factory=wall_seconds)
+    metered: float
+    """When the meter was last looked at, seconds since the run began."""
 
     @property
     def key(self) -> tuple[int, int]:
@@ -129,7 +129,7 @@ class Attempts:
         """
         action = call.action
         self._gate.check(call.name, arguments, self.step, running=take_up is not None)
-        trial = Trial(call, entry, n, arguments, call.meter())
+        trial = Trial(call, entry, n, arguments, call.meter(), self._now())
         self._reconcile(trial)
         spends = self._marked(call, action.spends(*arguments) if action.spends else ())
         self._budgets.reserve(trial.key, spends)
@@ -204,9 +204,9 @@ class Attempts:
         """Between two readings: interlocks, operator, spending."""
         self._gate.check(trial.call.name, trial.arguments, self.step, running=True)
         self.obey(may_pause=_goes_on_with_the_rest(trial.call.action, trial.arguments))
-        if trial.call.action.spent is None or wall_seconds() - trial.metered < METER_EVERY:
+        if trial.call.action.spent is None or self._now() - trial.metered < METER_EVERY:
             return
-        trial.metered = wall_seconds()
+        trial.metered = self._now()
         advance = trial.advance()
         if advance is not None:
             spent = trial.call.action.spent(advance, *trial.arguments)
@@ -260,9 +260,7 @@ class Attempts:
 
     def _marked(self, call: Call, spends: Sequence[Spend]) -> Sequence[Spend]:
         """Return what an action spends, marked where the step gives its place up."""
-        if self.step is None or call.name not in self.step.gives_up:
-            return spends
-        return [replace(spend, given_up=True) for spend in spends]
+        return spends if self.step is None else marked(self.step, call.name, spends)
 
     def _abandon(self, trial: Trial, error: BaseException) -> None:
         """Leave a failed attempt safe and its end written, whatever else fails on the way."""
@@ -289,6 +287,13 @@ class Attempts:
         arguments = arguments_of(call, attempt)
         self.settle(call, attempt.entry, attempt.n, arguments, advance)
         return advance
+
+
+def marked(step: Step, name: str, spends: Sequence[Spend]) -> Sequence[Spend]:
+    """Return what an action spends, marked where the step gives its place up."""
+    if name not in step.gives_up:
+        return spends
+    return [replace(spend, given_up=True) for spend in spends]
 
 
 def _goes_on_with_the_rest(action: Action, arguments: tuple[Any, ...]) -> bool:

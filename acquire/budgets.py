@@ -149,7 +149,7 @@ class Budgets:
             if before > limit * (1 + TOLERANCE):
                 raise BudgetError(
                     f"{spend.kind}: this would make {before:.4g}, the limit is {limit:.4g}; "
-                    f"raise the limit in the protocol, or spread it (wider strip, coarser pitch, "
+                    f"raise that limit, or spread it (wider strip or field, coarser pitch, "
                     f"shorter dwell)"
                 )
         self.restore(key, spends)

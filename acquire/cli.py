@@ -7,28 +7,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from acquire.command import command
 from acquire.network_commands import keys, serve, watch
+from acquire.options import JSON, LAB, OUT, command, lab_wanted
+from acquire.torture.command import torture
 
 if TYPE_CHECKING:
     from acquire.launch import RunEnd
     from acquire.terminal import Terminal
-    from drivers.lab import Lab
-
-OUT = click.option(
-    "--out",
-    type=click.Path(file_okay=False, path_type=Path),
-    default=Path("runs"),
-    show_default=True,
-    help="Folder in which each run makes its own.",
-)
-JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON for machines.")
-LAB = click.option(
-    "--lab",
-    "lab_file",
-    type=click.Path(path_type=Path),
-    help="Lab file: instruments, addresses, limits. Left out: built-in simulators.",
-)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -39,16 +24,6 @@ def main() -> None:
     Exit codes: 0 ended as the protocol foresees, 1 stopped early, 2 wrong input, 3 instrument
     fault, 4 the run waits for an answer.
     """
-
-
-def _lab(lab_file: Path | None, roles: tuple[str, ...], dry: bool, real_time: bool) -> Lab:
-    from drivers.lab import dry as swap
-    from drivers.lab import load_lab, simulated_lab
-
-    if lab_file is None:
-        return simulated_lab({role: {} for role in roles}, "real" if real_time else "jumping")
-    lab = load_lab(lab_file)
-    return swap(lab) if dry else lab
 
 
 def _told_end(end: RunEnd, terminal: Terminal, as_json: bool) -> int:
@@ -94,13 +69,14 @@ def run(
     as_json: bool,
 ) -> int:
     """Run PROTOCOL: a file, or a published one such as joule2020/eds-line."""
-    from acquire.launch import Desk, begin_run
+    from acquire.launch import begin_run
     from acquire.procedures import roles_of
+    from acquire.share import Desk
     from acquire.terminal import Terminal
     from protocols.loader import load_protocol
 
     loaded = load_protocol(protocol)
-    lab = _lab(lab_file, roles_of(loaded.steps), dry, real_time)
+    lab = lab_wanted(lab_file, roles_of(loaded.steps), dry, real_time)
     for setting, value in (("specimen", specimen), ("cell", cell)):
         for chosen in lab.instruments:
             if value is not None and setting in chosen.spec.settings.model_fields:
@@ -118,10 +94,11 @@ def run(
 def resume(run_name: str, out: Path, as_json: bool) -> int:
     """Go on with RUN: after a pause, Ctrl-C, a crash, a power cut, or an answer."""
     from acquire.folders import find_run
-    from acquire.launch import Desk, resume_run
+    from acquire.launch import resume_run
     from acquire.lease import is_held
     from acquire.operator import Command, send
     from acquire.record import RunRecord
+    from acquire.share import Desk
     from acquire.terminal import Terminal
 
     folder = find_run(run_name, out)
@@ -154,7 +131,8 @@ def check(protocol: str, lab_file: Path | None, as_json: bool) -> int:
     from protocols.loader import load_protocol
 
     loaded = load_protocol(protocol)
-    made = plan(loaded, met(_lab(lab_file, roles_of(loaded.steps), dry=False, real_time=False)))
+    lab = lab_wanted(lab_file, roles_of(loaded.steps), dry=False, real_time=False)
+    made = plan(loaded, met(lab))
     click.echo(json.dumps(made.as_dict(), indent=1) if as_json else told(made))
     for refusal in made.refusals:
         click.echo(refusal, err=True)
@@ -180,8 +158,9 @@ def replay(
     as_json: bool,
 ) -> int:
     """Stream the recording FILE through PROTOCOL's procedure and analysis, as if live."""
-    from acquire.launch import Desk, begin_run
+    from acquire.launch import begin_run
     from acquire.replay import fitted, origin, parse_etch_time, parse_line, recorded_lab
+    from acquire.share import Desk
     from acquire.terminal import Terminal
     from protocols.loader import load_protocol
 
@@ -231,11 +210,11 @@ def report(run_name: str, out: Path) -> int:
 @click.option(
     "--to",
     "form",
-    type=click.Choice(["hspy", "vamas", "bdf", "bdf-parquet"]),
+    type=click.Choice(["hspy", "vamas", "bdf", "bdf-parquet", "documents"]),
     default="hspy",
     show_default=True,
     help="hspy: all that was measured, for HyperSpy; vamas: depth profiles, for CasaXPS; bdf: "
-    "cells, battery data format, as CSV or Parquet.",
+    "cells, battery data format, as CSV or Parquet; documents: Bluesky's event-model, JSON lines.",
 )
 @OUT
 @command
@@ -362,7 +341,7 @@ def doctor(out: Path) -> int:
     return 0 if all(finding.ok for finding in found) else 2
 
 
-for each in (serve, keys, watch):
+for each in (serve, keys, watch, torture):
     main.add_command(each)
 
 

@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from acquire.rows import Attempt, Entry, Packed, Question, Stamp
+from acquire.rows import Attempt, Entry, Packed, Question, Stamp, attempt_of
 from drivers.clock import wall_seconds
 from drivers.errors import RunFolderError, StorageError
 
@@ -95,7 +95,8 @@ class Journal:
         self._begun = False
         self._broken = False
         try:
-            self._db = sqlite3.connect(path, isolation_level=None)
+            # one thread at a time uses it: a session's lock sees to that
+            self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
             self._db.execute("PRAGMA journal_mode=WAL")
             self._db.execute("PRAGMA synchronous=FULL")
             self._db.execute("PRAGMA wal_autocheckpoint=4000")
@@ -289,19 +290,7 @@ class Journal:
         """Return the attempts of one entry, or all of them, in order."""
         where, values = ("", ()) if entry is None else ("WHERE entry=?", (entry,))
         rows = self._db.execute(f"SELECT * FROM attempt {where} ORDER BY entry, n", values)
-        return [
-            Attempt(
-                row[0],
-                row[1],
-                row[2],
-                row[3],
-                json.loads(row[4]),
-                row[5],
-                None if row[6] is None else json.loads(row[6]),
-                *row[7:],
-            )
-            for row in rows
-        ]
+        return [attempt_of(row) for row in rows]
 
     def cut_off(self) -> str | None:
         """Return the action (role.method) that was tried and has no outcome; None if there is none.
@@ -313,6 +302,15 @@ class Journal:
             " LEFT JOIN outcome o ON o.entry=e.id WHERE o.entry IS NULL ORDER BY e.id DESC LIMIT 1"
         ).fetchone()
         return None if row is None else str(row[0])
+
+    def unended(self) -> list[Entry]:
+        """Return the actions in the middle of which the process ended, oldest first."""
+        rows = self._db.execute(
+            "SELECT DISTINCT e.* FROM entry e JOIN attempt a ON a.entry=e.id"
+            " LEFT JOIN outcome o ON o.entry=e.id"
+            " WHERE o.entry IS NULL AND a.ended_s IS NULL ORDER BY e.id"
+        )
+        return [Entry(*row) for row in rows]
 
     def last_metered(self, prefix: str) -> list[tuple[str, float, float]]:
         """Return (action, meter before, advance) of a role's settled attempts, newest first."""

@@ -31,7 +31,7 @@ def lease(folder: Path) -> Iterator[None]:
     """
     from filelock import FileLock, Timeout
 
-    lock = FileLock(folder / "lease.lock")
+    lock = FileLock(folder / "lease.lock", thread_local=False)
     try:
         lock.acquire(timeout=0)
     except Timeout:
@@ -41,11 +41,19 @@ def lease(folder: Path) -> Iterator[None]:
     except OSError as error:
         raise RunFolderError(f"{folder} cannot be written: {error}") from None
     try:
-        note = json.dumps({"pid": os.getpid(), "host": socket.gethostname()})
-        (folder / "lease.json").write_text(note, encoding="utf-8")
+        _note(folder)
         yield
     finally:
         lock.release()
+
+
+def _note(folder: Path) -> None:
+    """Write down who holds it."""
+    note = json.dumps({"pid": os.getpid(), "host": socket.gethostname()})
+    try:
+        (folder / "lease.json").write_text(note, encoding="utf-8")
+    except OSError as error:
+        raise RunFolderError(f"{folder} cannot be written: {error}; make room") from None
 
 
 def is_held(folder: Path) -> bool:

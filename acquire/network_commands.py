@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from acquire.command import command
+from acquire.options import command
 
 
 @click.command()

@@ -31,6 +31,11 @@ class Past:
         self._read = 0
         self._ahead: deque[Entry] = deque()
 
+    def leave(self) -> None:
+        """Stand at the end of the past: what comes now is new, nothing is given back."""
+        self._read = -1
+        self._ahead.clear()
+
     def next(self) -> Entry | None:
         """Return the next entry without taking it, or None where the past ends."""
         if not self._ahead and self._read >= 0:

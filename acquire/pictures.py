@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from acquire.files import whole
 from acquire.journal import storing
+from drivers.errors import RunFolderError
 from drivers.fib import BeamPicture
 from drivers.stem import Image
 
@@ -40,10 +41,23 @@ class Pictures:
         return f"{name}{' (simulated)' if self._simulated else ''}"
 
     def read(self, relative: str) -> np.ndarray[Any, Any]:
-        """Return the pixels of an image that the journal names."""
+        """Return the pixels of an image that the journal names.
+
+        Raises:
+            RunFolderError: it is not there, or is no whole image any more.
+        """
         import tifffile
 
-        pixels: np.ndarray[Any, Any] = tifffile.imread(self._folder / relative)
+        path = self._folder / relative
+        try:
+            pixels: np.ndarray[Any, Any] = tifffile.imread(path)
+            if pixels.ndim != 2:
+                raise ValueError(f"it holds {pixels.shape}, not rows and columns")
+        except (OSError, ValueError, tifffile.TiffFileError) as error:
+            raise RunFolderError(
+                f"{path}: the journal names this image, but it cannot be read: {error}. Put it "
+                f"back from a copy, then: liftline resume {self._folder}"
+            ) from error
         return pixels
 
 

@@ -15,9 +15,24 @@ if TYPE_CHECKING:
     from acquire.record import RunRecord, StepRecord
 
 
+@dataclass(frozen=True, kw_only=True)
+class Shown:
+    """How a kind of step is shown; each part is named `module:function` and imported when used."""
+
+    page: str
+    """The report's part: (record, step, view) -> StepPage."""
+    views: str | None = None
+    """Writes the files that show its data: (record, step) -> paths."""
+
+    def write_views(self, record: RunRecord, step: StepRecord) -> Iterator[Path]:
+        """Write the files that show the step's data; yield their paths."""
+        if self.views is not None:
+            yield from resolve_name(self.views)(record, step)
+
+
 @dataclass(frozen=True)
-class Procedure:
-    """How a kind of step is done; each part is named `module:function` and imported when used."""
+class Procedure(Shown):
+    """How a kind of step is done, and shown."""
 
     roles: tuple[str, ...]
     """The instruments it needs, in the order of its arguments."""
@@ -25,10 +40,6 @@ class Procedure:
     """The procedure: (step, *drivers, run) -> result."""
     plan: str
     """What it would do: (index, step, limits by role) -> StepPlan."""
-    page: str
-    """The report's part: (record, step, view) -> StepPage."""
-    views: str | None = None
-    """Writes the files that show its data: (record, step) -> paths."""
 
     def load(self) -> Callable[..., dict[str, Any]]:
         """Return the procedure."""
@@ -39,11 +50,6 @@ class Procedure:
         """Return what the step would do."""
         made: StepPlan = resolve_name(self.plan)(index, step, limits)
         return made
-
-    def write_views(self, record: RunRecord, step: StepRecord) -> Iterator[Path]:
-        """Write the files that show the step's data; yield their paths."""
-        if self.views is not None:
-            yield from resolve_name(self.views)(record, step)
 
 
 PROCEDURES: Mapping[str, Procedure] = {
@@ -95,6 +101,14 @@ PROCEDURES: Mapping[str, Procedure] = {
         views="acquire.cycling.view:cycling_views",
     ),
 }
+
+SHOWN: Mapping[str, Shown] = {
+    **PROCEDURES,
+    "session": Shown(
+        page="acquire.pages.by_hand:by_hand_page", views="acquire.session.views:views"
+    ),
+}
+"""How each kind of step that a record may hold is shown; calls by hand have no procedure."""
 
 
 def procedure_of(step: Step) -> Procedure:

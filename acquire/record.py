@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -18,6 +18,7 @@ from acquire.pictures import Pictures
 from acquire.rows import unpack_row
 from drivers.codec import unpack
 from drivers.errors import RunFolderError
+from drivers.interfaces import known_action
 
 T = TypeVar("T")
 
@@ -36,6 +37,10 @@ class Done:
     """When it ended, seconds since the run began."""
     utc: str
     ended_by: str | None
+    step: int | None = None
+    """Index of the step that it belongs to."""
+    begun_s: float = 0.0
+    """When it was asked for, seconds since the run began."""
 
 
 @dataclass(frozen=True)
@@ -182,15 +187,35 @@ class RunRecord:
     def done(self, step: int | None, name: str, kind: type[T]) -> Iterator[Done]:
         """Yield the actions `name` of a step that have an outcome, results as `kind`."""
         where, values = ("", ()) if step is None else ("AND e.step=?", (step,))
+        yield from self._done(f"AND e.name=? {where}", (name, *values), lambda _: kind)
+
+    def all_done(self, step: int | None = None) -> Iterator[Done]:
+        """Yield every action that has an outcome, oldest first.
+
+        Results are as the interface of their role says; of an unknown one, plain dicts and lists.
+        """
+
+        def kind(name: str) -> Any:
+            known = known_action(name)
+            return Any if known is None else known.result
+
+        where, values = ("", ()) if step is None else ("AND e.step=?", (step,))
+        yield from self._done(where, values, kind)
+
+    def _done(
+        self, where: str, values: Sequence[Any], kind: Callable[[str], Any]
+    ) -> Iterator[Done]:
         rows = self._db.execute(
-            "SELECT e.id, e.request, o.value, o.arrays, o.time_s, o.utc, o.ended_by "
-            f"FROM entry e JOIN outcome o ON o.entry=e.id WHERE e.name=? {where} ORDER BY e.id",
-            (name, *values),
+            "SELECT e.id, e.name, e.request, o.value, o.arrays, o.time_s, o.utc, o.ended_by, "
+            "e.step, e.time_s FROM entry e JOIN outcome o ON o.entry=e.id WHERE e.kind='do' "
+            f"{where} ORDER BY e.id",
+            values,
         )
-        for entry, request, value, arrays, time, utc, ended_by in rows:
-            tree, unpacked = unpack_row(value, arrays, self._pictures.read)
-            result = None if tree is None else unpack(kind, tree, unpacked)
-            yield Done(entry, name, json.loads(request), result, time, utc, ended_by)
+        for entry, name, request, value, arrays, time, utc, ended_by, step, begun in rows:
+            tree, held = unpack_row(value, arrays, self._pictures.read)
+            result = None if tree is None else unpack(kind(name), tree, held)
+            asked = json.loads(request)
+            yield Done(entry, name, asked, result, time, utc, ended_by, step, begun)
 
     def readings(self, step: int, name: str, kind: type[T]) -> Iterator[Tried[T]]:
         """Yield each action `name` of a step that was tried, with its readings by attempt."""
@@ -214,6 +239,16 @@ class RunRecord:
             attempts = [(begun[number], held) for number, held in blocks.items()]
             yield Tried(entry, json.loads(request), attempts)
 
+    def reading_times(self, entry: int) -> list[float]:
+        """Return when each reading of an action came, seconds since the run began."""
+        rows = self._db.execute("SELECT time_s FROM block WHERE entry=? ORDER BY n", (entry,))
+        return [time for (time,) in rows]
+
+    def with_readings(self) -> list[str]:
+        """Return the actions (role.method) that gave readings on their way."""
+        sql = "SELECT DISTINCT e.name FROM entry e JOIN block b ON b.entry=e.id ORDER BY e.name"
+        return [name for (name,) in self._db.execute(sql)]
+
     def last_block(self, name: str, kind: type[T]) -> T | None:
         """Return the newest reading of an action `name` as `kind`; None where there is none."""
         row = self._db.execute(
@@ -226,6 +261,14 @@ class RunRecord:
         tree, arrays = unpack_row(row[0], row[1], self._pictures.read)
         found: T = unpack(kind, tree, arrays)
         return found
+
+    def last_utc(self) -> str | None:
+        """Return the date of the newest thing in the record; None where there is nothing."""
+        row = self._db.execute(
+            "SELECT utc FROM (SELECT utc, time_s FROM outcome UNION ALL SELECT utc, time_s FROM"
+            " event UNION ALL SELECT utc, time_s FROM entry) ORDER BY time_s DESC LIMIT 1"
+        ).fetchone()
+        return None if row is None else str(row[0])
 
     def has_spent(self) -> bool:
         """Return True if any action that spends something of the specimen has been tried."""

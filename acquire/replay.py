@@ -17,7 +17,8 @@ from drivers.action import result_of
 from drivers.cell_recording import is_cell
 from drivers.clock import JumpingClock
 from drivers.errors import InputError
-from drivers.lab import Chosen, Lab, known_drivers, open_lab
+from drivers.lab import Chosen, Lab, known_drivers
+from drivers.open_lab import open_lab
 from drivers.recorded_potentiostat import RecordedPotentiostat
 from drivers.recorded_xps import RecordedXps, is_vamas
 from drivers.stem import Stem, StemSetup

@@ -53,6 +53,13 @@ class Attempt:
     ended_by: str | None
 
 
+def attempt_of(row: Sequence[Any]) -> Attempt:
+    """Return the attempt that a row of the journal's table holds."""
+    entry, n, request, meter, reserved, advance, spent, *rest = row
+    held = None if spent is None else json.loads(spent)
+    return Attempt(entry, n, request, meter, json.loads(reserved), advance, held, *rest)
+
+
 @dataclass(frozen=True)
 class Question:
     """A question to the operator, and its answer if there is one."""

@@ -332,6 +332,27 @@ class Run:
         self._journal.add_event("warning", {"text": text}, self._time.stamp())
         self._observer.say(f"warning: {text}")
 
+    # -- without a procedure, for sessions --------------------------------------------------
+
+    def leave_past(self) -> None:
+        """Give nothing back of what the journal holds: nobody will ask for it again."""
+        self._past.leave()
+
+    def give_up(
+        self, entry: int | None, method: Callable[..., Any], args: Sequence[Any], ended_by: str
+    ) -> Any:
+        """End an action that was cut off as it is, and return what was done of it, or None.
+
+        Args:
+            entry: of the journal; None for the newest action.
+            method: of a driver, as it was done.
+            args: as they were given.
+            ended_by: what cut it off.
+        """
+        number = self._last_action if entry is None else entry
+        assert number is not None
+        return self._actions.give_up(self._actions.call(method, tuple(args), {}), number, ended_by)
+
     # -- steps, for acquire.launch ----------------------------------------------------------
 
     def begin_step(self, index: int, step: Step) -> None:

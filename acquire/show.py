@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -89,16 +90,20 @@ def budgets_of(record: RunRecord) -> dict[str, dict[str, float | None]]:
         given_up = bool(asked.gives_up)
     budgets.allow(limits, given_up=given_up)
     return {
-        kind: {**amounts, "reserved": reserved.get(kind, 0.0)}
+        kind: {
+            **amounts,
+            "limit": None if amounts["limit"] == math.inf else amounts["limit"],
+            "reserved": reserved.get(kind, 0.0),
+        }
         for kind, amounts in budgets.summary().items()
     }
 
 
 def _asked(step: StepRecord) -> Step:
     """Return the step as the protocol asked for it."""
-    from protocols.protocol import ONE_STEP
+    from protocols.session import IN_A_RECORD
 
-    return ONE_STEP.validate_python(step.request)
+    return IN_A_RECORD.validate_python(step.request)
 
 
 def gaps_of(record: RunRecord) -> list[dict[str, Any]]:
@@ -167,6 +172,9 @@ def _told_result(result: dict[str, Any]) -> list[str]:
     lines = [f"step {result['step']}: {result['kind']}"]
     if result["ended_by"]:
         lines[0] += f", {result['ended_by']}"
+    if result["kind"] == "session":
+        done = [f"{name} {number}" for name, number in result.get("done", {}).items()]
+        return [*lines, f"  done by hand: {', '.join(done)}"] if done else lines
     if result["kind"] == "depth_profile" and "cycles" in result:
         return [*lines, *(f"  {text}" for text in told_profile(result))]
     if result["kind"] == "cycling" and "cycles" in result:

@@ -19,11 +19,34 @@ LEAST_SHARE = 10.0
 """A refresh may come after this many times what the last one took."""
 
 
+class Turns:
+    """What runs of one process share, so that their refreshes together keep to that."""
+
+    def __init__(self) -> None:
+        """Nobody has refreshed yet."""
+        self.next = 0.0
+        """Wall time from which anyone may."""
+
+
 class Views:
     """Keeps the views of a run fresh while it goes on, in the run's own thread."""
 
-    def __init__(self, folder: Path, *, say: Callable[[str], None] = lambda text: None) -> None:
-        """`say` is told, once for each reason, why a view could not be written."""
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        say: Callable[[str], None] = lambda text: None,
+        turns: Turns | None = None,
+    ) -> None:
+        """Keep those in `folder`.
+
+        Args:
+            folder: of the run.
+            say: is told, once for each reason, why a view could not be written.
+            turns: of runs that go on side by side.
+        """
+        self._turns = turns or Turns()
+        self._after_you = 0.0 if turns is None else FIRST_AFTER
         self._folder = folder
         self._say = say
         self._due = wall_seconds() + FIRST_AFTER
@@ -32,7 +55,7 @@ class Views:
 
     def refresh_if_due(self) -> None:
         """Refresh if enough time has passed since the last time; never raises."""
-        if wall_seconds() >= self._due:
+        if wall_seconds() >= max(self._due, self._turns.next):
             self.refresh()
 
     def refresh(self) -> None:
@@ -44,7 +67,8 @@ class Views:
         except Exception as error:  # no defect of a view is worth a run with a specimen in it
             self._tell(f"{type(error).__name__}: {error}")
         ended = wall_seconds()
-        self._due = ended + max(FIRST_AFTER, LEAST_SHARE * (ended - began))
+        self._turns.next = ended + LEAST_SHARE * (ended - began)
+        self._due = max(ended + FIRST_AFTER, self._turns.next + self._after_you)
 
     def _sweep(self) -> None:
         """Remove, once, what an earlier session left half written."""
@@ -79,7 +103,7 @@ def export(folder: Path, form: str) -> list[Path]:
 
     Args:
         folder: of the run.
-        form: hspy for all views, vamas, bdf or bdf-parquet.
+        form: hspy for all views, vamas, bdf, bdf-parquet, or documents (event-model).
 
     Raises:
         RunFolderError: it holds no run that can be read.
@@ -90,6 +114,10 @@ def export(folder: Path, form: str) -> list[Path]:
         from acquire.xps.vamas_export import export_vamas
 
         return export_vamas(folder)
+    if form == "documents":
+        from acquire.bluesky.documents import export_documents
+
+        return export_documents(folder)
     if form in ("bdf", "bdf-parquet"):
         from acquire.cycling.view import export_bdf
 
@@ -98,8 +126,8 @@ def export(folder: Path, form: str) -> list[Path]:
 
 
 def _views_of(record: RunRecord) -> Iterator[Path]:
-    from acquire.procedures import PROCEDURES
+    from acquire.procedures import SHOWN
 
     for step in record.steps():
-        if step.kind in PROCEDURES:
-            yield from PROCEDURES[step.kind].write_views(record, step)
+        if step.kind in SHOWN:
+            yield from SHOWN[step.kind].write_views(record, step)

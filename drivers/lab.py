@@ -6,21 +6,18 @@ the group `liftline.drivers`, so that anyone's package can add one.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol, runtime_checkable
-
-from pydantic import Field, TypeAdapter
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from drivers.clock import Clock, JumpingClock, RealClock, ScaledClock, ServedClock, ToldTime
-from drivers.errors import ReadbackError
-from protocols.errors import InputError, LiftlineError
+from drivers.ledger import Ledger
+from protocols.errors import InputError
 from protocols.model import Written
-from protocols.units import Seconds, closest
-from protocols.written import WrittenFile, read_written
+from protocols.units import closest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -93,6 +90,8 @@ class DriverSpec:
     """True for data recorded earlier: nothing is exposed, and time may be hurried."""
     after: str | None = None
     """Role of the instrument in which this one is, such as a cold stage in a microscope."""
+    ledger: Callable[[Path], Ledger] | None = None
+    """Of a simulator that keeps a world: reads what really happened from that file."""
     meet: Callable[[Chosen], Met] | None = None
     """Asks the computer on which the instrument is, where that is another one; nothing moves."""
 
@@ -130,35 +129,6 @@ class NoSettings(Written):
     """Settings of a driver that has none."""
 
 
-class InstrumentEntry(Written):
-    """One instrument of the lab."""
-
-    driver: str
-    """Name of the driver; `liftline drivers` lists them."""
-    address: str | None = None
-    """Where the instrument is, as its driver wants it."""
-    limits: dict[str, Any] = Field(default_factory=dict)
-    """Limits that protect the instrument and the specimen; a protocol may only be stricter."""
-    settings: dict[str, Any] = Field(default_factory=dict)
-    """Settings of the driver."""
-
-
-class LabFile(Written):
-    """A lab: its instruments and its clock."""
-
-    name: str = "lab"
-    clock: Literal["real", "jumping", "served"] | Annotated[float, Field(gt=0)] = "real"
-    """real; jumping, for simulators only; how many times faster than real; or served: that of the
-    computer which serves the instruments."""
-    storage_limit_mb: Annotated[float, Field(gt=0)] | None = None
-    """Most that one run may write into its journal, in megabytes; left out, what the disk holds."""
-    dead_man: Annotated[Seconds, Field(ge=0.5)] = DEAD_MAN
-    """Where the lab is served: time without a sign of its controller after which what runs is
-    closed."""
-    instruments: Annotated[dict[str, InstrumentEntry], Field(min_length=1)]
-    """Instruments by role: stem, fib, xps, potentiostat, cryo."""
-
-
 @dataclass(frozen=True)
 class Chosen:
     """One instrument of a lab, with its driver found and its settings checked."""
@@ -189,6 +159,24 @@ class Lab:
     def simulated(self) -> bool:
         """True when every instrument is a simulator."""
         return all(chosen.spec.simulated for chosen in self.instruments)
+
+    def chosen(self, role: str) -> Chosen:
+        """Return the instrument of a role.
+
+        Raises:
+            KeyError: the lab has none.
+        """
+        return {each.role: each for each in self.instruments}[role]
+
+    def only(self, roles: Collection[str]) -> Lab:
+        """Return the lab with none but these of its instruments."""
+        return replace(
+            self, instruments=tuple(each for each in self.instruments if each.role in roles)
+        )
+
+    def in_order(self) -> list[Chosen]:
+        """Return the instruments in the order in which they are opened."""
+        return sorted(self.instruments, key=lambda chosen: bool(chosen.spec.after))
 
     def written(self) -> str:
         """Return the lab file as used, every default spelled out (SI numbers, JSON is YAML)."""
@@ -228,54 +216,17 @@ class Lab:
         return replace(self, instruments=instruments)
 
 
-@dataclass
-class OpenLab:
-    """A lab whose drivers are open; a context manager that leaves every instrument safe."""
-
-    lab: Lab
-    clock: Clock
-    drivers: dict[str, Driver]
-    limits: dict[str, Any]
-
-    def __enter__(self) -> OpenLab:
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        problems = self.close()
-        if problems and exc[0] is None:
-            raise ReadbackError("; ".join(problems))
-
-    def safe(self, apart: Collection[str] = ()) -> list[str]:
-        """Leave every instrument safe; return what could not be made safe, in words.
-
-        `apart` names the roles that are left as they are: they may still do what is taken up again.
-        """
-        return self._each(lambda driver: driver.safe(), apart)
-
-    def close(self) -> list[str]:
-        """Leave every instrument safe and let go of it; return what could not be, in words."""
-        problems = self._each(lambda driver: driver.close())
-        self.drivers = {}
-        return problems
-
-    def _each(self, do: Callable[[Driver], None], apart: Collection[str] = ()) -> list[str]:
-        problems = []
-        for role, driver in self.drivers.items():
-            if role in apart:
-                continue
-            try:
-                do(driver)
-            except LiftlineError as error:
-                problems.append(f"{role} is perhaps not safe: {error}")
-        return problems
-
-
 def known_drivers() -> dict[str, DriverSpec]:
     """Return every installed driver by name."""
     return {point.name: point.load() for point in entry_points(group=GROUP)}
 
 
-def _spec(name: str) -> DriverSpec:
+def spec_of(name: str) -> DriverSpec:
+    """Return the driver of that name.
+
+    Raises:
+        ValueError: none of that name is installed; the message lists those that are.
+    """
     points = {point.name: point for point in entry_points(group=GROUP)}
     if name not in points:
         raise ValueError(
@@ -294,7 +245,7 @@ def simulated_lab(roles: Mapping[str, Mapping[str, Any]], clock: str | float = "
 def _simulator(role: str, settings: Mapping[str, Any], limits: Written | None = None) -> Chosen:
     name = f"simulated-{role}"
     try:
-        spec = _spec(name)
+        spec = spec_of(name)
     except ValueError as error:
         raise InputError(f"there is no simulator for {role}: {error}") from None
     return Chosen(
@@ -365,76 +316,6 @@ def _same_limits(chosen: Chosen, now: Written) -> None:
     )
 
 
-def load_lab(path: Path, *, units: bool = True) -> Lab:
-    """Load and check a lab file.
-
-    Raises:
-        ProtocolFileError: `file:line: field: message` for each mistake.
-    """
-    return lab_of(read_written(path), units=units)
-
-
-def lab_of(written: WrittenFile, *, units: bool = True) -> Lab:
-    """Return the lab that a file holds; `units=False` for one that `Lab.written` wrote."""
-    lab = written.validate(TypeAdapter(LabFile), units=units)
-    chosen = []
-    for role, entry in lab.instruments.items():
-        at = ("instruments", role)
-        try:
-            spec = _spec(entry.driver)
-        except ValueError as error:
-            raise written.error((*at, "driver"), str(error)) from None
-        if spec.role not in (role, None):
-            raise written.error((*at, "driver"), f"{entry.driver} is a {spec.role}, not a {role}")
-        begun = entry.limits if spec.meet else None
-        if begun and units:
-            raise written.error((*at, "limits"), _THERE)
-        parts = {}
-        for name, model in (("settings", spec.settings), ("limits", spec.limits)):
-            inside = name in written.data["instruments"][role] and not (name == "limits" and begun)
-            parts[name] = (
-                written.validate(TypeAdapter(model), (*at, name), units=units)
-                if inside
-                else model()
-            )
-        chosen.append(
-            Chosen(
-                role,
-                entry.driver,
-                spec,
-                entry.address,
-                parts["settings"],
-                parts["limits"],
-                begun or None,
-            )
-        )
-    _check_clock(written, lab.clock, chosen)
-    return Lab(lab.name, lab.clock, tuple(chosen), lab.storage_limit_mb, lab.dead_man)
-
-
-_THERE = (
-    "the limits of this instrument are in the lab file on its own computer, where they hold for "
-    "everyone; remove them here"
-)
-
-
-def _check_clock(written: WrittenFile, clock: str | float, chosen: Sequence[Chosen]) -> None:
-    """Refuse a clock that does not fit the instruments.
-
-    Raises:
-        ProtocolFileError: it says which to write.
-    """
-    if clock == "served":
-        if not all(one.spec.meet for one in chosen):
-            raise written.error(
-                ("clock",),
-                "served is the clock of another computer, and some instruments are on this one; "
-                "write clock: real",
-            )
-    elif clock != "real" and not all(c.spec.simulated or c.spec.recorded for c in chosen):
-        raise written.error(("clock",), "only simulators can hurry; write clock: real")
-
-
 def make_clock(
     kind: str | float,
     start: float = 0.0,
@@ -455,43 +336,3 @@ def make_clock(
     if kind == "jumping":
         return JumpingClock(start, utc)
     return ScaledClock(float(kind), start, utc)
-
-
-def open_lab(
-    lab: Lab,
-    *,
-    clock: Clock,
-    seed: int = 0,
-    folder: Path | None = None,
-    keep: Callable[[str, str], None] | None = None,
-) -> OpenLab:
-    """Open every driver of the lab.
-
-    A simulated instrument keeps its world in `folder`/world-<role>.db, a recording its place.
-
-    Raises:
-        LiftlineError: an instrument cannot be opened; those already open are left safe.
-    """
-    opened = OpenLab(lab, clock, {}, {chosen.role: chosen.limits for chosen in lab.instruments})
-    try:
-        for chosen in sorted(lab.instruments, key=lambda chosen: bool(chosen.spec.after)):
-            kept = folder if chosen.spec.simulated or chosen.spec.recorded else None
-            world = kept / f"world-{chosen.role}.db" if kept else None
-            request = OpenRequest(
-                chosen.role,
-                chosen.address,
-                chosen.settings,
-                chosen.limits,
-                clock,
-                seed,
-                world,
-                keep or (lambda name, text: None),
-                dict(opened.drivers),
-                folder / f"spool-{chosen.role}.txt" if folder else None,
-                folder.name if folder else "",
-            )
-            opened.drivers[chosen.role] = chosen.spec.open(request)
-    except BaseException:
-        opened.close()
-        raise
-    return opened

@@ -150,21 +150,33 @@ class PotentiostatLimits(Written):
 
 
 def worst_charge(order: HoldOrder) -> float:
-    """Return the most charge that a hold can pass, C."""
-    if order.mode == "rest":
-        return 0.0
+    """Return the most charge that a hold in which current flows can pass, C."""
     longest = order.seconds_max if order.end_seconds is None else order.end_seconds
     worst = abs(order.current) * min(longest, order.seconds_max)
     return worst if order.end_charge is None else min(worst, order.end_charge)
 
 
+METERED = 1e-3
+"""Share of a hold's time within which a meter's charge tells that it is over; its error, ours."""
+
+
 def _rest(arguments: tuple[Any, ...], charge: float) -> tuple[Any, ...] | None:
-    """Return the order for what is left of a hold after `charge` (C, either way) of it."""
+    """Return the order for what is left of a hold after `charge` (C, either way) of it.
+
+    Of a constant current the charge tells the time, too; of a rest or a held voltage it does not,
+    and those last as long as was asked once more.
+    """
     (order,) = arguments
-    if order.end_charge is None:
-        return (order,)
-    left = order.end_charge - charge
-    return (replace(order, end_charge=left),) if left > 1e-6 * order.end_charge else None
+    left = {}
+    if order.end_charge is not None:
+        left["end_charge"] = order.end_charge - charge
+        if left["end_charge"] <= 1e-6 * order.end_charge:
+            return None
+    if order.mode == "current" and order.current and order.end_seconds is not None:
+        left["end_seconds"] = order.end_seconds - charge / abs(order.current)
+        if left["end_seconds"] <= METERED * order.end_seconds:
+            return None
+    return (replace(order, **left),)
 
 
 def _runs(kept: Sequence[Samples]) -> list[list[Samples]]:
@@ -194,10 +206,14 @@ def _counted(held: Held) -> float:
 
 
 def _bounded(arguments: tuple[Any, ...]) -> bool:
-    """True where a voltage ends the hold wherever the cell is by now, or nothing more is done."""
+    """True where how much of a hold was done unseen does not matter to what follows.
+
+    A voltage ends it wherever the cell is by now; or nothing more is done; or whoever wrote it
+    allowed it to be done anew.
+    """
     (order,) = arguments
     by_volts = order.end_voltage is not None or order.voltage is not None
-    return by_volts or order.mode == "rest" or order.on_resume == "next"
+    return by_volts or order.mode == "rest" or order.on_resume in ("next", "again")
 
 
 def _with_earlier(arguments: tuple[Any, ...], kept: Sequence[Samples], rest: Held) -> Held:
@@ -236,11 +252,13 @@ def _otherwise(arguments: tuple[Any, ...]) -> str:
 
 
 def _spends(order: HoldOrder) -> Sequence[Spend]:
-    return (Spend(CHARGE, worst_charge(order)),)
+    """Return what a hold may spend; what a meter counts of an open cell is only its zero."""
+    return () if order.mode == "rest" else (Spend(CHARGE, worst_charge(order)),)
 
 
 def _spent(charge: float, order: HoldOrder) -> Sequence[Spend]:
-    return (Spend(CHARGE, charge),)
+    """At rest nothing passes the cell: what the meter counts then is its own zero's error."""
+    return () if order.mode == "rest" else (Spend(CHARGE, charge),)
 
 
 @runtime_checkable

@@ -63,8 +63,8 @@ class Beam:
                 world.live_until(self.running.end)
             self.catch_up()
 
-    def on(self, key: str, seconds: float, current: float, place: Place) -> Exposure:
-        """Unblank the beam for an exposure of `seconds`.
+    def on(self, action: str, key: str, seconds: float, current: float, place: Place) -> Exposure:
+        """Unblank the beam for an exposure of `seconds`, as part of `action`.
 
         Raises:
             ReadbackError: the beam is still on elsewhere and cannot be blanked.
@@ -73,7 +73,7 @@ class Beam:
         exposure = Exposure(
             self._world.begun() + 1, key, self._world.now(), seconds, current, place
         )
-        self._commit(exposure, "unblank", exposure.begin, seconds)
+        self._commit(exposure, "unblank", exposure.begin, seconds, note=action)
         self.running = exposure
         return exposure
 

@@ -44,8 +44,8 @@ class DriftBurst(Scheduled):
     """The specimen moves away and stays there; `lasting` is how long the move takes."""
 
     kind: Literal["drift_burst"] = "drift_burst"
-    by: Metres
-    """How far it moves."""
+    by: Metres = 30e-9
+    """How far it moves; ours."""
     angle: Radians = 0.0
     """In which direction, clockwise from the image's x axis."""
 
@@ -72,8 +72,8 @@ class HolderWarms(Scheduled):
     """The holder warms evenly to `to` within `over`; after `lasting` it is cold again."""
 
     kind: Literal["holder_warms"] = "holder_warms"
-    to: Kelvin
-    """Temperature that it reaches."""
+    to: Kelvin = 150.0
+    """Temperature that it reaches; ours."""
     over: Annotated[Seconds, Field(gt=0)] = 600.0
     """Time that it takes."""
 

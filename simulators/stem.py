@@ -50,6 +50,7 @@ from simulators.lamella import lamella
 from simulators.pulses import PulseProcessor
 from simulators.stem_limits import Range
 from simulators.stem_settings import SimStemSettings
+from simulators.truth import deeds
 from simulators.world import Effect, Place, World
 
 AXIS = EnergyAxis(offset=-200.0, scale=10.0, channels=2048)
@@ -195,7 +196,7 @@ class SimStem(Stem):
         offsets = (np.arange(n) - (n - 1) / 2) * (settings.field / n)
         electrons = 0.0
         with closing(
-            self._slices(key, settings.duration, settings.probe_current, place, rows * row)
+            self._slices("image", key, settings.duration, settings.probe_current, place, rows * row)
         ) as slices:
             for part in slices:
                 chosen = slice(part.index * rows, min(n, (part.index + 1) * rows))
@@ -237,7 +238,9 @@ class SimStem(Stem):
             raise InstrumentFaultError(_TRIPPED)
         counts = np.zeros(AXIS.channels, np.uint32)
         electrons, live = 0.0, []
-        with closing(self._slices(key, dwell, probe_current, place, SPECTRUM_SLICE)) as slices:
+        with closing(
+            self._slices("spectrum", key, dwell, probe_current, place, SPECTRUM_SLICE)
+        ) as slices:
             for part in slices:
                 if active(self._faults, DetectorTrip, self._world.now()):
                     raise InstrumentFaultError(_TRIPPED)
@@ -285,7 +288,13 @@ class SimStem(Stem):
         )
 
     def _slices(
-        self, key: str, seconds: float, current: float, place: Place, longest: float
+        self,
+        action: str,
+        key: str,
+        seconds: float,
+        current: float,
+        place: Place,
+        longest: float,
     ) -> Generator[_Slice, None, None]:
         """Expose `place` and yield after each part; the beam is blanked on every way out."""
         world = self._world
@@ -293,7 +302,7 @@ class SimStem(Stem):
         world.wait_until(world.now() + OVERHEAD)
         self._answer()
         attempt = world.begun(key)
-        exposure = self._beam.on(key, seconds, current, place)
+        exposure = self._beam.on(action, key, seconds, current, place)
         earlier = 0.0
         try:
             for index in range(math.ceil(seconds / longest - 1e-9)):
@@ -386,4 +395,5 @@ DRIVER = DriverSpec(
     limits=StemLimits,
     open=SimStem,
     simulated=True,
+    ledger=deeds,
 )

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from drivers.ledger import Deed, Ledger
 from simulators.beam import LINK_GONE, PROCESS_GONE
 from simulators.hidden import STAGE, Hidden, Stage, hidden_of
 from simulators.world import Effect, Place, read_ledger, read_state
@@ -41,6 +42,8 @@ class Exposed:
     """True if nobody steered it to its end: the process or the link was gone."""
     blanked: bool
     """False while the beam is on."""
+    action: str
+    """image or spectrum."""
 
 
 @contextmanager
@@ -79,7 +82,17 @@ def _exposed(effects: list[Effect]) -> Exposed:
         first.place,
         any(effect.note in (PROCESS_GONE, LINK_GONE) for effect in flown),
         effects[-1].kind == "blank",
+        first.note,
     )
+
+
+def deeds(world: Path) -> Ledger:
+    """Return the exposures in a world's file as deeds, counted in electrons."""
+    done, made, total = exposures(world), [], 0.0
+    for each in done:
+        made.append(Deed(each.action, total, each.electrons))
+        total += each.electrons
+    return Ledger(tuple(made), () if not done or done[-1].blanked else ("beam",))
 
 
 @dataclass(frozen=True)

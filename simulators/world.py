@@ -60,6 +60,7 @@ class Effect:
     """Probe current, A."""
     place: Place
     note: str = ""
+    """Of an unblank, the action; of electrons, why nobody steered them."""
 
 
 def read_ledger(db: sqlite3.Connection, where: str = "1", *values: object) -> list[Effect]:

@@ -48,6 +48,8 @@ class Cycle:
     """Cut off and gone on with: left out of statistics."""
     resistance: float | None = None
     """Ohm: mean voltage of the charge less that of the discharge, over both currents."""
+    ohmic: float | None = None
+    """Ohm: the step of the voltage over that of the current, as pulses begin; None without any."""
 
 
 def half_cycle(order: HoldOrder, held: Held, setup: PotentiostatSetup) -> HalfCycle:
@@ -91,6 +93,7 @@ def whole_cycle(
     *,
     interrupted: bool,
     resistance: float | None,
+    ohmic: float | None = None,
 ) -> Cycle:
     """Return a cycle from its holds.
 
@@ -101,6 +104,7 @@ def whole_cycle(
         setup: of the device that counted.
         interrupted: one of them was cut off and gone on with.
         resistance: ohm, where it is known.
+        ohmic: ohm, where it is known.
     """
     charged, discharged = (together(list(each)) for each in halves)
     value, uncertainty = efficiency(charged, discharged, setup)
@@ -115,4 +119,5 @@ def whole_cycle(
         passed / capacity / hours if hours else 0.0,
         interrupted,
         resistance,
+        ohmic,
     )

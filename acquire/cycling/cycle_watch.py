@@ -1,19 +1,22 @@
 """What is watched from cycle to cycle: efficiency, capacity, resistance.
 
 Efficiency and capacity are each held against what the cycles before foretell, by a one-sided CUSUM
-of the standardised difference (Page 1954). Interrupted cycles and those of another rate do not
-count.
+of the standardised difference (Page 1954); resistances against the first ones. Each rate is a
+series of its own. Interrupted cycles do not count, nor does one that comes after another rate and
+begins where that left the cell.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from acquire.cycling.coulometry import Cycle
+from acquire.cycling.rise import THRESHOLD as RISEN
+from acquire.cycling.rise import Rise
 from acquire.flags import Flag
-from protocols.cycling import Cycling
 
 REFERENCE, THRESHOLD = 1.5, 12.0
 """Of the CUSUM, in standard deviations. The reference value is large because the level itself is
@@ -26,12 +29,8 @@ BASE = 40
 """Cycles before that foretell the next one."""
 LEAST = 20
 """Cycles that are needed before anything is said of a fall."""
-FIRST = 10
-"""Cycles that say what the resistance is at first."""
 SAME_RATE = 0.2
 """Relative difference of two rates that count as one."""
-RISE, RISES = 1.5, 3
-"""Of the resistance, times its first ones, in so many cycles after one another; ours."""
 
 
 class _Fall:
@@ -75,16 +74,24 @@ class _Fall:
         return level + slope * cycle, spread * (1.0 + 4.0 / len(values))
 
 
+@dataclass
+class _Series:
+    """The cycles of one rate."""
+
+    rate: float
+    efficiency: _Fall = field(default_factory=lambda: _Fall(FLOOR[0]))
+    capacity: _Fall = field(default_factory=lambda: _Fall(FLOOR[1]))
+    polarisation: Rise = field(default_factory=Rise)
+    ohmic: Rise = field(default_factory=Rise)
+
+
 class CycleWatch:
     """Sees each cycle as it ends."""
 
-    def __init__(self, step: Cycling) -> None:
+    def __init__(self) -> None:
         """Watch the cycles of a step."""
-        self._rate: float | None = None
-        self._efficiency = _Fall(FLOOR[0])
-        self._capacity = _Fall(FLOOR[1])
-        self._first_resistances: list[float] = []
-        self._risen = 0
+        self._series: list[_Series] = []
+        self._last: _Series | None = None
         self._efficiencies: list[float] = []
 
     def update(self, cycle: Cycle) -> list[Flag]:
@@ -92,39 +99,43 @@ class CycleWatch:
         if cycle.interrupted or cycle.efficiency is None:
             return []
         self._efficiencies.append(cycle.efficiency)
-        if self._rate is None or abs(cycle.rate - self._rate) > SAME_RATE * self._rate:
-            # another rate begins anew: it has another efficiency and another capacity
-            self._rate = cycle.rate
-            self._efficiency, self._capacity = _Fall(FLOOR[0]), _Fall(FLOOR[1])
-            self._first_resistances, self._risen = [], 0
-        return list(self._flags(cycle))
+        before, known = self._last, len(self._series)
+        self._last = self._of(cycle.rate)
+        if self._last is not before and len(self._series) == known:
+            return []
+        return list(self._flags(cycle, self._last))
 
     def below(self, efficiency: float, cycles: int) -> bool:
         """True if the last `cycles` efficiencies were all below a value."""
         last = self._efficiencies[-cycles:]
         return len(last) == cycles and max(last) < efficiency
 
-    def _flags(self, cycle: Cycle) -> Iterator[Flag]:
+    def _of(self, rate: float) -> _Series:
+        """Return the series of a rate; another rate has another efficiency and capacity."""
+        near = (each for each in self._series if abs(rate - each.rate) <= SAME_RATE * each.rate)
+        found = next(near, None)
+        if found is None:
+            found = _Series(rate)
+            self._series.append(found)
+        return found
+
+    def _flags(self, cycle: Cycle, series: _Series) -> Iterator[Flag]:
         value, sigma = cycle.efficiency or 0.0, cycle.uncertainty or 0.0
         # a first cycle loses what no other does: its efficiency foretells nothing
-        if cycle.number > 1 and self._efficiency.update(value, sigma):
+        if cycle.number > 1 and series.efficiency.update(value, sigma):
             note = f"{value:.3%} in cycle {cycle.number}, below what the cycles before foretell"
-            yield _flag("efficiency", cycle, self._efficiency.statistic, THRESHOLD, note)
-        if self._capacity.update(cycle.discharged, 0.0):
+            yield _flag("efficiency", cycle, series.efficiency.statistic, THRESHOLD, note)
+        if series.capacity.update(cycle.discharged, 0.0):
             note = f"{cycle.discharged:.4g} C: the capacity falls faster than before"
-            yield _flag("fade", cycle, self._capacity.statistic, THRESHOLD, note)
-        if cycle.resistance is not None:
-            yield from self._resistance(cycle, cycle.resistance)
+            yield _flag("fade", cycle, series.capacity.statistic, THRESHOLD, note)
+        yield from _risen(cycle, "polarisation, all of it", cycle.resistance, series.polarisation)
+        yield from _risen(cycle, "resistance of its pulses", cycle.ohmic, series.ohmic)
 
-    def _resistance(self, cycle: Cycle, ohm: float) -> Iterator[Flag]:
-        if len(self._first_resistances) < FIRST:
-            self._first_resistances.append(ohm)
-            return
-        first = float(np.median(self._first_resistances))
-        self._risen = self._risen + 1 if ohm > RISE * first > 0 else 0
-        if self._risen == RISES:
-            note = f"{ohm:.3g} ohm, {ohm / first:.2g} times that of the first cycles"
-            yield _flag("resistance", cycle, ohm / first, RISE, note)
+
+def _risen(cycle: Cycle, what: str, ohm: float | None, rise: Rise) -> Iterator[Flag]:
+    if ohm is not None and rise.update(cycle.number, ohm):
+        note = f"{what}: {ohm:.3g} ohm, {rise.ratio:.3g} times that of the first cycles"
+        yield _flag("resistance", cycle, rise.statistic, RISEN, note)
 
 
 def _flag(kind: str, cycle: Cycle, statistic: float, threshold: float, note: str) -> Flag:

@@ -6,6 +6,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from acquire.cycling.coulometry import Cycle, HalfCycle, half_cycle, together, whole_cycle
 from acquire.cycling.cycle_watch import CycleWatch
 from acquire.cycling.hold_watch import HoldWatch
@@ -51,7 +53,7 @@ class _Cell:
         self.setup = setup
         self.run = run
         self.orders = Orders(step, setup)
-        self.watch = CycleWatch(step)
+        self.watch = CycleWatch()
         self.cycles: list[Cycle] = []
         self.planned = cycles_of(step.schedule)
         self.last_charge: float | None = None
@@ -61,6 +63,12 @@ class _Cell:
         """Something of the cycle under way was cut off and gone on with."""
         self.volts: dict[bool, float] = {}
         """Mean voltage of its last charge and discharge, V."""
+        self.before: tuple[float, float] | None = None
+        """Volts and amperes at the end of the last hold."""
+        self.jumps: list[tuple[float, float]] = []
+        """Volts and amperes by which the cycle's pulses began otherwise than what was before them
+        ended. Where a charge ends and a discharge begins the voltage also falls off the steep end
+        of the curve: that step is no resistance."""
 
     def do(self, moves: Sequence[Any]) -> None:
         """Do holds and loops in order."""
@@ -78,6 +86,7 @@ class _Cell:
         for _ in range(loop.times):
             if loop.counts_as_cycle:
                 self.halves, self.cut_off, self.volts = {True: [], False: []}, False, {}
+                self.jumps = []
             self.do(loop.steps)
             if loop.counts_as_cycle:
                 self.end_cycle()
@@ -95,6 +104,8 @@ class _Cell:
         self.cut_off = self.cut_off or self.run.was_cut_off()
         if order.mode != "rest":
             self.note(order, held, watch)
+            self.note_volts(move, held, watch)
+        self.before = (held.voltage, held.current if order.mode != "rest" else 0.0)
         return held
 
     def note(self, order: HoldOrder, held: Held, watch: HoldWatch) -> None:
@@ -104,13 +115,19 @@ class _Cell:
             self.halves[charges].append(half_cycle(order, held, self.setup))
         if charges:
             self.last_charge = abs(held.charge)
-        mean = watch.mean_voltage()
-        if mean is not None:
-            self.volts[charges] = mean
         for flag, policy in watch.ended(held):
             self.run.flag(flag, policy)
         if watch.stops:
-            self.run.stop_once("a flag of the cell stops the run, as the protocol says")
+            self.run.stop_once(f"the {watch.stops} of the cell stops the run, as the protocol says")
+
+    def note_volts(self, move: Hold, held: Held, watch: HoldWatch) -> None:
+        """Take what a hold tells of the cell's resistance."""
+        if isinstance(move, Pulse):
+            if watch.first is not None and self.before is not None:
+                volts, amperes = np.subtract(watch.first, self.before).tolist()
+                self.jumps.append((volts, amperes))
+        elif (mean := watch.mean_voltage()) is not None:
+            self.volts[held.charge > 0] = mean
 
     def end_cycle(self) -> None:
         """Reckon the cycle, flag what it tells, and say so."""
@@ -121,6 +138,7 @@ class _Cell:
             self.setup,
             interrupted=self.cut_off,
             resistance=self.polarisation(),
+            ohmic=self.ohmic(),
         )
         self.cycles.append(cycle)
         flags = _policies(self.step.flags)
@@ -141,6 +159,13 @@ class _Cell:
             return None
         currents = math.fsum(half.charge / half.seconds for half in halves if half is not None)
         return (self.volts[True] - self.volts[False]) / currents
+
+    def ohmic(self) -> float | None:
+        """Return the steps of the voltage over those of the current as its pulses began, ohm."""
+        amperes = math.fsum(abs(step) for _, step in self.jumps)
+        if not amperes:
+            return None
+        return math.fsum(math.copysign(1, step) * volts for volts, step in self.jumps) / amperes
 
 
 def _policies(flags: CyclingFlags) -> Mapping[str, Any]:

@@ -40,7 +40,8 @@ class HoldData:
     held: Held | None
     """None while it goes on."""
     test_time: Floats
-    """s since the run began."""
+    """s since the run began. None begins before the one before it has ended: a device that hurries
+    ahead of the run's clock, in a rehearsal, gives the seconds in which it lives."""
     hold_time: Floats
     """s since the hold began."""
     voltage: Floats
@@ -142,10 +143,13 @@ def _holds(record: RunRecord, step: StepRecord, asked: Cycling) -> Iterator[Hold
         for each in record.done(step.index, "potentiostat.hold", Held)
         if each.result is not None
     }
+    over = 0.0
     for number, tried in enumerate(record.readings(step.index, "potentiostat.hold", Samples)):
         place = Place(0, PRE_FLIGHT) if number < before else next(named, Place(0, PRE_FLIGHT))
         order = HoldOrder(**tried.arguments[0])
-        yield _hold(tried.entry, place, order, done.get(tried.entry), tried.attempts)
+        hold = _hold(tried.entry, place, order, done.get(tried.entry), tried.attempts, over)
+        over = float(hold.test_time.max(initial=over))
+        yield hold
 
 
 def _hold(
@@ -154,8 +158,12 @@ def _hold(
     order: HoldOrder,
     held: Held | None,
     attempts: Sequence[tuple[float, Sequence[Samples]]],
+    over: float,
 ) -> HoldData:
-    """Return a hold from its attempts; one that was taken up goes on counting its seconds."""
+    """Return a hold from its attempts; one that was taken up goes on counting its seconds.
+
+    `over` is when the one before had ended, s since the run began.
+    """
     times, seconds, rest = [], [], []
     begun, reached, gone = 0.0, -1.0, 0.0
     for start, blocks in attempts:
@@ -163,9 +171,10 @@ def _hold(
             if not len(block.seconds):
                 continue
             if float(block.seconds[0]) < reached or reached < 0:
-                begun, gone = start, max(reached, 0.0) + gone
+                begun, gone = max(start, over), max(reached, 0.0) + gone
             reached = float(block.seconds[-1])
             times.append(begun + block.seconds)
+            over = float(times[-1][-1])
             seconds.append(gone + block.seconds)
             rest.append(block)
     return HoldData(

@@ -49,9 +49,11 @@ class HoldWatch:
         self._last: Floats | None = None
         """Time, volts and amperes of the last sample, shape (3, 1)."""
         self._spikes = 0
-        self.stops = False
-        """A flag that it raised stops the run."""
+        self.stops = ""
+        """The kind of a flag that it raised and that stops the run."""
         self._volt_seconds = self._seconds = 0.0
+        self.first: tuple[float, float] | None = None
+        """Volts and amperes of the first good sample in which its current flows."""
 
     def see(self, block: Samples) -> list[tuple[Flag, FlagPolicy]]:
         """Return the flags that this block raises, each with its policy."""
@@ -61,11 +63,13 @@ class HoldWatch:
         )
         found = list(self._overload(block))
         if len(times) and self._order.mode != "rest":
+            self.first = self.first or _first(volts, amperes, abs(self._order.current) / 2)
             self._integrate(times, volts, amperes)
             share = abs(self._charge) / self._expected
             found += [(flag, self._flags.soft_short) for flag in self._short(volts)]
             found += self._too_much(share) if share > self._factor * (1 + 1e-3) else ()
-        self.stops = self.stops or any(policy == "stop" for _, policy in found)
+        stopping = (flag.kind for flag, policy in found if policy == "stop")
+        self.stops = self.stops or next(stopping, "")
         return found
 
     def ended(self, held: Held) -> list[tuple[Flag, FlagPolicy]]:
@@ -151,3 +155,9 @@ class HoldWatch:
         return Flag(
             kind, "cell", self._index, place, statistic=statistic, threshold=threshold, note=note
         )
+
+
+def _first(volts: Floats, amperes: Floats, least: float) -> tuple[float, float] | None:
+    """Return the first sample with at least so much current."""
+    flows = np.flatnonzero(np.abs(amperes) >= least)
+    return (float(volts[flows[0]]), float(amperes[flows[0]])) if len(flows) else None

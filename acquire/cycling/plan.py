@@ -72,6 +72,21 @@ def _seconds(step: Cycling, moves: Sequence[Any]) -> float:
     return total
 
 
+def seconds_by_cycle(step: Cycling, moves: Sequence[Any] | None = None) -> list[float]:
+    """Return what each cycle of a schedule takes if the cell has its nominal capacity, s.
+
+    What lies between cycles is not in it.
+    """
+    found: list[float] = []
+    for move in step.schedule if moves is None else moves:
+        if isinstance(move, Loop):
+            inner = [_seconds(step, move.steps)]
+            found += move.times * (
+                inner if move.counts_as_cycle else seconds_by_cycle(step, move.steps)
+            )
+    return found
+
+
 def cycles_of(moves: Sequence[Any]) -> int:
     """Return how many cycles a schedule has."""
     loops = [move for move in moves if isinstance(move, Loop)]

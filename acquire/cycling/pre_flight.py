@@ -13,7 +13,8 @@ from protocols.cycling import Cycling, PreFlight
 from protocols.model import FlagPolicy
 
 PULSE, SAMPLE = 5.0, 0.5
-"""Seconds of the small current, and between two samples; ours."""
+"""Seconds of the small current, and between two samples; ours. One that was cut off is given
+anew: what it passes is nothing beside the cell's capacity."""
 
 
 class _Kept:
@@ -31,6 +32,9 @@ class _Kept:
         """Return one column of all blocks, without samples of bad status."""
         kept = [getattr(block, name)[block.status == 0] for block in self.blocks]
         return np.concatenate(kept) if kept else np.zeros(0)
+
+
+# its holds are done again where they were cut off: half of their samples would tell nothing
 
 
 def pre_flight(
@@ -60,6 +64,7 @@ def pre_flight(
         voltage_max=step.safety.voltage_max,
         current_range=Orders(step, setup).range_for(amount),
         every=max(SAMPLE, setup.shortest_interval),
+        on_resume="again",
     )
     before = float(np.median(seen.column("voltage")))
     driven = _Kept()
@@ -76,6 +81,7 @@ def _rest(step: Cycling, asked: PreFlight, setup: PotentiostatSetup) -> HoldOrde
         voltage_min=setup.voltage_min,
         voltage_max=setup.voltage_max,
         every=max(SAMPLE, setup.shortest_interval),
+        on_resume="again",
     )
 
 

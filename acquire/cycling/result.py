@@ -28,6 +28,7 @@ def cycling_result(
         "efficiency": [_digits(each.efficiency) for each in cycles],
         "efficiency_uncertainty": [_digits(each.uncertainty) for each in cycles],
         "resistance_ohm": [_digits(each.resistance) for each in cycles],
+        "ohmic_ohm": [_digits(each.ohmic) for each in cycles],
         "rate_per_h": [_digits(each.rate) for each in cycles],
         "interrupted": [each.number for each in cycles if each.interrupted],
         "resolved_current_A": resolved(step),

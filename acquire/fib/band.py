@@ -55,8 +55,8 @@ def find_band(picture: BeamPicture, columns: npt.NDArray[np.intp]) -> Band | str
     v = places(picture.pixels.shape[0], picture.pixel_size)
     blocks = np.array_split(np.arange(len(columns)), min(4 * PARTS, len(columns)))
     begins, counts = ([part(block) for block in blocks] for part in (min, len))
-    pixels = np.asarray(picture.pixels[:, columns].T, float)
-    profiles = np.add.reduceat(pixels, begins) / np.array(counts)[:, None]
+    sums = np.add.reduceat(picture.pixels[:, columns], begins, axis=1, dtype=float)
+    profiles = np.ascontiguousarray((sums / counts).T)
     middles = np.array([u[block].mean() for block in blocks])
     drops = middles / picture.pixel_size
     slope = 0.0
@@ -72,12 +72,12 @@ def _aligned(profiles: Floats, down: Floats, rows: slice) -> Floats:
 
     In between pixels on a line; beyond the border they go on.
     """
-    count = profiles.shape[1]
-    at = np.clip(np.arange(rows.start, rows.stop) + down[:, None], 0, count - 1)
-    low = np.minimum(at.astype(int), count - 2)
-    first = low + count * np.arange(len(profiles))[:, None]
-    here, next_ = (profiles.take(each) for each in (first, first + 1))
-    return np.asarray((here + (at - low) * (next_ - here)).mean(axis=0))
+    whole = np.floor(down).astype(int)
+    part, most = down - whole, int(np.abs(whole).max()) + 1
+    padded = np.pad(profiles, ((0, 0), (most, most)), mode="edge")
+    windows = np.lib.stride_tricks.sliding_window_view(padded, rows.stop - rows.start + 1, axis=1)
+    moved = windows[np.arange(len(down)), whole + rows.start + most]
+    return np.asarray(((1 - part) @ moved[:, :-1] + part @ moved[:, 1:]) / len(down))
 
 
 def _sharpness(profiles: Floats, down: Floats, v: Floats) -> float:

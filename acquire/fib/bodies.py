@@ -1,9 +1,8 @@
-"""A bright body that reaches in from one side of an image: the post, or a lamella on its needle."""
+"""A bright body that reaches in from the left of an image: the post."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -21,8 +20,7 @@ AGREE = 3.0
 ROWS = 4
 """Rows at least that a column of the body has."""
 SURE = 8.0
-"""Times the scatter of the dark by which a body is brighter. A lamella is darker than the post and
-than the needle that holds it: half of its own brightness is where a body ends."""
+"""Times the scatter of the dark by which a body is brighter; it ends at half its brightness."""
 LEVELS = 5
 """How often the level may be doubled at which two bodies are told apart."""
 INSIDE = (0.5e-6, 4e-6)
@@ -46,9 +44,9 @@ class Body:
         return (self.end, self.upper, self.lower)
 
 
-def body_from(picture: BeamPicture, side: Literal["left", "right"]) -> Body:
-    """Return the body that reaches in from a side; refused where two filters do not agree."""
-    found = [_at_scale(picture, side, scale) for scale in SCALES]
+def body_from_left(picture: BeamPicture) -> Body:
+    """Return the body that reaches in from the left; refused where two filters do not agree."""
+    found = [_at_scale(picture, scale) for scale in SCALES]
     for each in found:
         if isinstance(each, str):
             no = refused(each)
@@ -63,41 +61,38 @@ def body_from(picture: BeamPicture, side: Literal["left", "right"]) -> Body:
     return Body(*parts)
 
 
-def _at_scale(
-    picture: BeamPicture, side: Literal["left", "right"], scale: float
-) -> tuple[float, float, float] | str:
+def _at_scale(picture: BeamPicture, scale: float) -> tuple[float, float, float] | str:
     from scipy.ndimage import gaussian_filter
 
-    turn = 1 if side == "left" else -1
-    smooth = gaussian_filter(np.asarray(picture.pixels, float), scale)[:, ::turn]
+    smooth = gaussian_filter(np.asarray(picture.pixels, float), scale)
     darker_half = smooth[smooth <= np.median(smooth)]
     dark = float(np.median(darker_half))
     scatter = 1.48 * float(np.median(np.abs(darker_half - dark)))
     body = _alone(smooth - dark, SURE * scatter)
     if body is None:
-        return f"nothing bright reaches in from the {side} without reaching across the image"
+        return "nothing bright reaches in from the left without reaching across the image"
     v, u = (places(count, picture.pixel_size) for count in body.shape)
     tall = np.flatnonzero(body.sum(axis=0) >= ROWS)
     if not len(tall):
-        return f"what reaches in from the {side} is too thin to be a body; use more dose"
+        return "what reaches in from the left is too thin to be a body; use more dose"
     reach = u[int(tall[-1])] - INSIDE[1]
     darker = float(np.quantile(smooth[body & (u > reach)], 0.25))
     body &= smooth > (dark + darker) / 2  # where it is darkest it may be cut off from the border
     tall = np.flatnonzero(body.sum(axis=0) >= ROWS)
     if not len(tall):
-        return f"what reaches in from the {side} does not stand out; use more dose"
+        return "what reaches in from the left does not stand out; use more dose"
     last = int(tall[-1])
     if last >= body.shape[1] - 2:
-        return f"what is bright at the {side} reaches across the image"
+        return "what is bright at the left reaches across the image"
     near = np.flatnonzero((u <= u[last] - INSIDE[0]) & (u >= u[last] - INSIDE[1]))
     rows = [np.flatnonzero(body[:, column]) for column in near]
     rows = [each for each in rows if len(each)]
     if not rows:
-        return f"the body at the {side} is too short to be seen; move it further in"
+        return "the body at the left is too short to be seen; move it further in"
     half = picture.pixel_size / 2
     upper = float(np.median([v[each[0]] for each in rows])) - half
     lower = float(np.median([v[each[-1]] for each in rows])) + half
-    return turn * (float(u[last]) + half), upper, lower
+    return float(u[last]) + half, upper, lower
 
 
 def _alone(bright: Floats, least: float) -> npt.NDArray[np.bool_] | None:

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from acquire.fib.band import places
 from acquire.fib.measured import Measured, agreed, refused
 from acquire.fib.shift import shift_between
+from acquire.fib.smooth import smoothed
 from drivers.fib import BeamPicture
 
 Box = tuple[float, float, float, float]
@@ -20,8 +21,9 @@ HALF_WAY = 0.45
 redeposited metal is a little darker than lithium. Ours, to verify."""
 RISES = 0.27
 """Of the way from the image's dark to the lamella's top, by which a place grows brighter that is
-bridged where the gap was no darker than the lamella: the metal in the gap faces the beam, what was
-seen through it lies in the shadow. A share of the contrast: that may be poor. Ours, to verify."""
+bridged, at least: what is seen through a gap may be as bright as the lamella, but lies in the
+shadow, while the metal faces the beam. A share of the contrast: that may be poor. Ours, to
+verify."""
 ABOVE = 1e-6
 """Above the gap's box within which the lamella's top is seen, m."""
 BESIDE = 0.6e-6
@@ -37,6 +39,8 @@ SURE = 3.0
 """Times the scatter of its lines by which the lamella must be brighter than the gap before."""
 SCALES = (0.7, 1.4)
 """Standard deviations of the two filters, pixels; both must give the same share."""
+REACH = 5.0
+"""Standard deviations beyond which a filter sees nothing."""
 AGREE = 0.15
 """Share by which they may differ."""
 LARGEST = 0.6e-6
@@ -68,7 +72,8 @@ def bridged_share(before: BeamPicture, after: BeamPicture, *, gap: Box, inwards:
         if min(len(lines), len(first)) < 4:
             return refused("the gap is not wholly in the image; centre it, or use a larger field")
         # behind the gap it may be as bright as the lamella: then it must have become brighter
-        low, high = levels or _risen(before, float(np.median(first)), gap, inwards)
+        low, high = levels or (float(np.median(first)),) * 2
+        high = max(high, low + _rise(before, gap, inwards))
         if HALF_WAY * (high - low) < TELLS * times * _noise(after, now, scale):
             return refused("the gap's lines are lost in the noise; use more dose")
         shares.append(float(np.mean(lines > low + HALF_WAY * (high - low))))
@@ -84,8 +89,6 @@ def crossed_share(picture: BeamPicture, *, gap: Box, inwards: int) -> Measured:
     For a cut behind which there is nothing: as dark as the darkest of the image. The cut is looked
     for within ASIDE of `gap`: it lies off by the shift between currents and by its own taper.
     """
-    from scipy.ndimage import gaussian_filter
-
     pixels = np.asarray(picture.pixels, float)
     at_v, at_u = (places(count, picture.pixel_size) for count in pixels.shape)
     left, right, top, bottom = gap
@@ -94,10 +97,10 @@ def crossed_share(picture: BeamPicture, *, gap: Box, inwards: int) -> Measured:
     rows, columns = (at_v > top) & (at_v < bottom), (at_u > beside[0]) & (at_u < beside[1])
     if rows.sum() < 4 or columns.sum() < 4 or right + ASIDE > at_u[-1] or left - ASIDE < at_u[0]:
         return refused("the cut is not wholly in the image; centre it")
-    low = float(np.quantile(gaussian_filter(pixels, 2.0), 0.01))
+    low = float(np.quantile(smoothed(pixels, 2.0), 0.01))
     shares = []
     for scale in SCALES:
-        smooth = gaussian_filter(pixels, scale)[rows]
+        smooth = smoothed(pixels, scale)[rows]
         bright = smooth[:, columns].mean(axis=1)
         high = float(np.median(bright))
         if high - low < SURE * _scatter(bright):
@@ -133,17 +136,15 @@ def _dark(lines: npt.NDArray[np.float64], levels: tuple[float, float]) -> bool:
     return len(lines) > 0 and float(np.median(lines)) < low + HALF_WAY / 2 * (high - low)
 
 
-def _risen(picture: BeamPicture, low: float, gap: Box, inwards: int) -> tuple[float, float]:
-    """Return how bright a gap is (`low`) and becomes where it is bridged."""
-    from scipy.ndimage import gaussian_filter
-
-    smooth = gaussian_filter(np.asarray(picture.pixels, float), 2.0)
+def _rise(picture: BeamPicture, gap: Box, inwards: int) -> float:
+    """Return by how much at least a gap becomes brighter where it is bridged."""
+    smooth = smoothed(picture.pixels, 2.0)
     left, right, top, bottom = gap
     at_v, at_u = (places(count, picture.pixel_size) for count in smooth.shape)
     beside = (left - BESIDE, left) if inwards < 0 else (right, right + BESIDE)
     rows, columns = (at_v > top - ABOVE) & (at_v < bottom), (at_u > beside[0]) & (at_u < beside[1])
     span = float(np.quantile(smooth[rows][:, columns], 0.8) - np.quantile(smooth, 0.01))
-    return low, low + RISES * max(span, 0.0)
+    return RISES * max(span, 0.0)
 
 
 def _noise(picture: BeamPicture, box: Box, scale: float) -> float:
@@ -167,11 +168,18 @@ def _lines(
     picture: BeamPicture, u: tuple[float, float], v: tuple[float, float], scale: float
 ) -> npt.NDArray[np.float64]:
     """Return the mean brightness along u of each line between two v."""
-    from scipy.ndimage import gaussian_filter
-
-    smooth = gaussian_filter(np.asarray(picture.pixels, float), scale)
-    at_v, at_u = (places(count, picture.pixel_size) for count in smooth.shape)
+    at_v, at_u = (places(count, picture.pixel_size) for count in picture.pixels.shape)
     rows, columns = (at_v > v[0]) & (at_v < v[1]), (at_u > u[0]) & (at_u < u[1])
     if not columns.any():
         columns = np.abs(at_u - (u[0] + u[1]) / 2) <= picture.pixel_size / 2
-    return np.asarray(smooth[rows][:, columns].mean(axis=1), np.float64)
+    down, across = _near(rows, scale), _near(columns, scale)
+    smooth = smoothed(picture.pixels[down, across], scale)
+    return np.asarray(smooth[rows[down]][:, columns[across]].mean(axis=1), np.float64)
+
+
+def _near(chosen: npt.NDArray[np.bool_], scale: float) -> slice:
+    """Return what is chosen along an axis, with all that a filter sees from there."""
+    found, beyond = np.flatnonzero(chosen), math.ceil(REACH * scale)
+    if not len(found):
+        return slice(0, len(chosen))
+    return slice(max(0, int(found[0]) - beyond), int(found[-1]) + beyond + 1)

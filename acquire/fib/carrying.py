@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 
 from acquire.fib.aligning import locate
-from acquire.fib.cutting import in_electrons, joint_view
-from acquire.fib.edges import falling_edge
+from acquire.fib.cutting import compared_view, in_electrons, plain_view
+from acquire.fib.edges import rising_edge
 from acquire.fib.end_points import raise_flag
 from acquire.fib.joining import Joint, OpenJoint, cut_through, weld_joint
 from acquire.fib.measured import Measured
 from acquire.fib.needle import needle_tip
 from acquire.fib.reaching import NEAR_STEP, lamella_end
 from acquire.fib.session import Session
+from acquire.fib.surface import note_surface
 from protocols.fib import Array
 
 BACK_OFF = 0.2e-6
 """By which the tip goes back after contact, m."""
 SEEN_GAP = 0.12e-6
 """Narrowest gap whose bridge is seen: a few pixels of an image of the joint, m."""
-BACK_OFFS = 4
-"""How often it goes back; the first steps may be lost in the backlash."""
+WIDE_GAP, WANTED_GAP = 0.45e-6, 0.3e-6
+"""Of a gap, above which the tip goes nearer again, and to which, m: a narrow one is bridged with
+less. Ours."""
+SET_IN = 8
+"""How often the gap is corrected; the first steps may be lost in the backlash."""
 BESIDE_JOINT = 0.1e-6
 """Between the lamella's end and the rectangles of the weld, m."""
 LOOKED_AT = 2e-6
@@ -29,6 +34,9 @@ SLOW_BELOW = 2e-6
 """Height of the tip below which it is raised in near steps, m."""
 AROUND = 0.6e-6
 """How far from where it is expected the lamella's edge is looked for in the lift, m."""
+SPRINGS, CAME = 0.25e-6, 0.33
+"""By which a lamella that comes free springs to where the tip has drifted since it was welded (m),
+and the share of the way that it comes at least: one that stays is not seen to move. Ours."""
 TALL = 2e-6
 """Of the needle's joint, m: what the tip covers of the lamella's end; ours, to verify."""
 
@@ -41,6 +49,7 @@ def weld(session: Session) -> None:
     settings, half = session.step.weld, session.places.half
     before, gap = _open_gap(session)
     locate(session, before.ion)  # the weld follows what moves from this image on
+    note_surface(session, before.ion)
     if gap > settings.gap_max:
         session.ask(
             f"the gap to the needle is {gap * 1e6:.2g} um, more than "
@@ -67,25 +76,27 @@ def weld(session: Session) -> None:
 def _open_gap(session: Session) -> tuple[OpenJoint, float]:
     """Open a gap after contact, wide enough that its bridge is seen, and return it with its width.
 
-    A small step back may be lost in the needle's backlash, so the image says when it is enough.
+    A small step may be lost in the needle's backlash, so the image says when it is enough; after
+    one too many the tip goes nearer again.
     """
-    for _ in range(BACK_OFFS):
-        found, parts = _gap(session, 1)
-        seen = all(part.known for part in parts) and found.right - found.left >= SEEN_GAP
-        if session.decide("gap seen", seen):
+    for _ in range(SET_IN):
+        found = session.known("the gap to the needle", partial(_gap, session), _gap_parts)[0]
+        gap = session.decide("gap", found.right - found.left)
+        if session.decide("gap as it should be", SEEN_GAP <= gap <= WIDE_GAP):
             break
-        session.needle_by(x=BACK_OFF)
-    else:
-        found = session.known(
-            "the gap to the needle", lambda n: _gap(session, n), lambda looked: looked[1]
-        )[0]
-    return found, session.decide("gap", found.right - found.left)
+        nearer = max(-session.step.contact.step, WANTED_GAP - gap)
+        session.needle_by(x=BACK_OFF if gap < SEEN_GAP else nearer, step=NEAR_STEP)
+    return found, gap
+
+
+def _gap_parts(looked: tuple[OpenJoint, tuple[Measured, ...]]) -> tuple[Measured, ...]:
+    return looked[1]
 
 
 def _gap(session: Session, frames: int) -> tuple[OpenJoint, tuple[Measured, ...]]:
     """Return the gap between the lamella's right end and the tip, and what was measured of it."""
-    view = joint_view(session)
-    ion, electron = session.ion(view, frames), session.electron(view, frames)
+    ion = session.ion(compared_view(session), frames)
+    electron = session.electron(plain_view(session), frames)
     tip = needle_tip(ion)
     end = lamella_end(session, ion, tip)
     return OpenJoint(end.value, max(tip.u.value, end.value), ion, electron), (end, tip.u)
@@ -113,12 +124,12 @@ def sever(session: Session) -> None:
 def lift(session: Session) -> None:
     """Raise the needle a little, see that the lamella comes with it, then raise it away."""
     step, run = session.step, session.run
-    edge = in_electrons(session, 0.0, session.places.half, 0.0)[1]
+    edge = in_electrons(session, 0.0, -session.places.half, 0.0)[1]
     for number, height in enumerate(step.lift.steps):
         if height > LOOKED_AT:
             _up(session, height)
             continue
-        before = front_edge(session, edge)
+        before = back_edge(session, edge)
         _up(session, height)
         comes = session.decide("comes with the needle", _came(session, before, height))
         edge = before.value - height * math.sin(session.setup.geometry.milling_tilt)
@@ -139,19 +150,16 @@ def raise_to_park(session: Session) -> None:
     _up(session, max(0.0, session.setup.needle_park.z - here.z))
 
 
-def front_edge(session: Session, v: float) -> Measured:
-    """Return where the electron image shows the front edge of the lamella's top, expected at v."""
-    at, lamella = session.places, session.step.lamella
+def back_edge(session: Session, v: float) -> Measured:
+    """Return where the electron image shows the back edge of the lamella's top, expected at v.
+
+    Behind it the trench lies in the shadow, whereas the face before it brightens as it comes out.
+    """
+    at, kept = session.places, session.step.lamella.kept
 
     def look(frames: int) -> Measured:
-        return falling_edge(
-            session.electron(joint_view(session), frames),
-            u=at.u,
-            v=v,
-            reach=AROUND,
-            width=lamella.kept,
-            along="v",
-        )
+        picture = session.electron(plain_view(session), frames)
+        return rising_edge(picture, u=at.u, v=v, reach=AROUND, width=kept)
 
     return session.known("the lamella on the needle", look, lambda edge: (edge,))
 
@@ -168,6 +176,7 @@ def _up(session: Session, height: float) -> None:
 def _came(session: Session, before: Measured, height: float) -> bool:
     """True if the electron image shows the lamella as much higher as the needle went."""
     wanted = -height * math.sin(session.setup.geometry.milling_tilt)
-    after = front_edge(session, before.value + wanted)
+    after = back_edge(session, before.value + wanted)
     moved, sigma = after.value - before.value, math.hypot(before.sigma, after.sigma)
-    return abs(moved - wanted) <= max(0.3 * abs(wanted), 3 * sigma)
+    as_far = abs(moved - wanted) <= max(0.3 * abs(wanted), SPRINGS, 3 * sigma)
+    return as_far and moved / wanted >= CAME

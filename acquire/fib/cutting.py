@@ -10,7 +10,7 @@ from acquire.fib.edges import falling_edge
 from acquire.fib.end_points import electrolyte, electrolyte_in
 from acquire.fib.face import Face, layers_on_face
 from acquire.fib.measured import Measured
-from acquire.fib.session import Session
+from acquire.fib.session import Session, more
 from acquire.fib.slit import dark_slit, slit_seen
 from acquire.fib.surveying import to_milling_tilt
 from drivers.fib import BeamPicture, seen
@@ -29,6 +29,9 @@ SEEN_THROUGH = 0.5
 bright as the face is. Whether all of it is through shows when the lamella is lifted. Ours."""
 SHADED = 0.7
 """Share of a cut's length over which it is looked for; its ends lie beside other edges."""
+CLOSER, PLAIN = 4, 8
+"""Times the frames of a near image in which joints are measured, with ions and with electrons:
+these do no harm here."""
 CAREFULLY, MORE_CAREFULLY = 32, 128
 """Times the frames of a near image in which the electrolyte is looked for, and again: its contrast
 to the metal is a tenth, and less where the detector shows little."""
@@ -61,6 +64,16 @@ def joint_view(session: Session) -> BeamImage:
     near = session.step.views.near
     field = max(near.field, session.step.lamella.length + 2 * ROOM)
     return near.model_copy(update={"field": field})
+
+
+def compared_view(session: Session) -> BeamImage:
+    """Return the same with the frames in which an ion image of a joint is measured."""
+    return more(joint_view(session), CLOSER)
+
+
+def plain_view(session: Session) -> BeamImage:
+    """Return the same with those of an electron image."""
+    return more(joint_view(session), PLAIN)
 
 
 # -- trench -------------------------------------------------------------------------------------
@@ -115,7 +128,7 @@ def _trenches(session: Session) -> tuple[Pattern, ...]:
 def in_electrons(session: Session, x: float, y: float, z: float) -> tuple[float, float]:
     """Return where the electron image at the milling tilt shows a place of the lamella (m)."""
     at = session.places
-    return seen(session.setup.geometry.milling_tilt, x + at.u, y + at.v, z)
+    return seen(session.setup.geometry.milling_tilt, x + at.u, y + at.v, z + at.z)
 
 
 def front_face(session: Session, view: BeamImage, frames: int = 1) -> Face:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
@@ -19,6 +20,8 @@ SMOOTH = 0.7
 """Standard deviation of the filter of a profile, pixels."""
 AGREE = 3.0
 """Pixels that they may differ by."""
+AROUND = 1e-6
+"""From the band out to where it is dark, m."""
 SURE = 5.0
 """Standard errors by which the edge must stand out."""
 
@@ -37,15 +40,17 @@ def outer_edges(picture: BeamPicture, *, kept: float, u: float = 0.0) -> tuple[M
     band = find_band(picture, columns)
     if isinstance(band, str):
         return refused(band), refused(band)
-    pixels = np.asarray(picture.pixels[:, columns], float)
-    rows = np.arange(len(v))[:, None] + band.slope * along[columns] / picture.pixel_size
+    near = (v > band.clear_above - AROUND) & (v < band.clear_below + AROUND)
+    pixels = picture.pixels[:, columns]
+    rows = np.flatnonzero(near)[:, None] + band.slope * along[columns] / picture.pixel_size
     low = np.clip(np.floor(rows).astype(int), 0, len(v) - 2)
+    v = v[near]
     part = np.clip(rows - low, 0.0, 1.0)
     at = np.arange(len(columns))
     turned = pixels[low, at] * (1 - part) + pixels[low + 1, at] * part
     profile = gaussian_filter1d(turned.mean(axis=1), SMOOTH)
     inside = (v > band.top) & (v < band.bottom)
-    around = (v > band.top - 1e-6) & (v < band.bottom + 1e-6)
+    around = (v > band.top - AROUND) & (v < band.bottom + AROUND)
     dark = float(np.quantile(profile[around], 0.1))
     level = dark + HALF * (float(np.median(profile[inside])) - dark)
     above = np.flatnonzero((v < (band.top + band.bottom) / 2) & (profile < level))
@@ -67,6 +72,7 @@ def falling_edge(
     reach: float,
     width: float,
     along: Literal["u", "v"],
+    without: tuple[float, float] | None = None,
 ) -> Measured:
     """Return where, going right (`along` u) or down (v), bright changes most to dark, m.
 
@@ -77,12 +83,15 @@ def falling_edge(
         reach: how far from there it is looked for, each way (m).
         width: of what is averaged, across (m).
         along: direction in which the edge is crossed.
+        without: from where to where across something else is in the way (m); left out.
     """
     pixels = np.asarray(picture.pixels, float)
     if along == "u":
         pixels, u, v = pixels.T, v, u
     at_v, at_u = (places(count, picture.pixel_size) for count in pixels.shape)
     columns = np.abs(at_u - u) <= width / 2
+    if without is not None:
+        columns &= (at_u < without[0]) | (at_u > without[1])
     near = np.flatnonzero(np.abs(at_v - v) <= reach)
     if columns.sum() < 5 or len(near) < 8:
         return refused("the edge is not wholly in the image; use a larger field")
@@ -93,6 +102,15 @@ def falling_edge(
     size = picture.pixel_size
     first, second = (Measured(float(at_v[0] + row * size), size) for row in rows)
     return agreed(first, second, "the edge", beyond=AGREE * size)
+
+
+def rising_edge(
+    picture: BeamPicture, *, u: float, v: float, reach: float, width: float
+) -> Measured:
+    """Return where, going down, dark changes most to bright, m; as `falling_edge` otherwise."""
+    turned = replace(picture, pixels=picture.pixels[::-1])
+    found = falling_edge(turned, u=u, v=-v, reach=reach, width=width, along="v")
+    return replace(found, value=-found.value)
 
 
 def _steepest_fall(

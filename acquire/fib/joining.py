@@ -10,7 +10,7 @@ from typing import Any
 from acquire.fib.aligning import locate, mill, remember
 from acquire.fib.bridge import bridged_share, crossed_share
 from acquire.fib.charge import charge_for, charge_of_weld
-from acquire.fib.cutting import OPEN, SHADED, in_electrons, joint_view
+from acquire.fib.cutting import OPEN, SHADED, compared_view, in_electrons, joint_view, plain_view
 from acquire.fib.end_points import raise_flag
 from acquire.fib.joint import joint_gap
 from acquire.fib.measured import Measured
@@ -54,7 +54,7 @@ def seen_from_above(session: Session, joint: Joint, wanted: float) -> tuple[floa
 
     Where nothing faces the cut its width is told as `wanted` if nothing crosses so wide a strip.
     """
-    at, view = session.places, joint_view(session)
+    at, view = session.places, compared_view(session)
     u, v, along = at.u + joint.x, at.v + joint.y, SHADED * joint.thick
 
     def look(frames: int) -> tuple[Measured, Measured]:
@@ -71,7 +71,7 @@ def seen_from_above(session: Session, joint: Joint, wanted: float) -> tuple[floa
 
 def crossed_in_front(session: Session, joint: Joint) -> float:
     """Return the share of a cut's height over which the electron image shows it closed."""
-    view = joint_view(session)
+    view = plain_view(session)
     tall = SHADED * joint.tall * math.sin(session.setup.geometry.milling_tilt)
     u, v = in_electrons(session, joint.x, joint.face, joint.top - joint.tall / 2)
 
@@ -125,7 +125,7 @@ def bridged_area(session: Session, joint: Joint, before: OpenJoint, least: float
 
     Where the width alone allows less than `least` (m²), what it allows at most.
     """
-    view, at = joint_view(session), session.places
+    from_ions, from_electrons, at = compared_view(session), plain_view(session), session.places
     steep = math.sin(session.setup.geometry.milling_tilt)
     inwards = -1 if joint.x > 0 else 1
     half = SHADED * joint.thick / 2
@@ -141,7 +141,9 @@ def bridged_area(session: Session, joint: Joint, before: OpenJoint, least: float
 
     wide = session.known(
         f"the {joint.name} weld from above",
-        lambda n: bridged_share(before.ion, session.ion(view, n), gap=from_above, inwards=inwards),
+        lambda n: bridged_share(
+            before.ion, session.ion(from_ions, n), gap=from_above, inwards=inwards
+        ),
         lambda share: (share,),
         DOUBLED,
     )
@@ -151,7 +153,7 @@ def bridged_area(session: Session, joint: Joint, before: OpenJoint, least: float
     tall = session.known(
         f"the {joint.name} weld from the front",
         lambda n: bridged_share(
-            before.electron, session.electron(view, n), gap=from_front, inwards=inwards
+            before.electron, session.electron(from_electrons, n), gap=from_front, inwards=inwards
         ),
         lambda share: (share,),
         DOUBLED,

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from acquire.fib.band import places
 from acquire.fib.measured import Measured, agreed, refused
+from acquire.fib.smooth import smoothed
 from drivers.fib import BeamPicture
 
 Floats = npt.NDArray[np.float64]
@@ -21,6 +22,9 @@ LEAST = 5
 """Lines across the gap that must show both bodies."""
 SURE = 5.0
 """Standard errors by which the bodies must be brighter than the dark."""
+WIDE = 10.0
+"""Pixels of a gap from which on its floor is seen, which may be brighter than the darkest of the
+image; a narrower one is blurred."""
 SMOOTH = 1.5
 """Standard deviation of the filter before lines are judged one by one, pixels."""
 
@@ -100,9 +104,7 @@ def _patch(
 
 def _darkest(picture: BeamPicture) -> float:
     """Return how bright the trench is: what is darkest in the whole image."""
-    from scipy.ndimage import gaussian_filter
-
-    return float(np.quantile(gaussian_filter(np.asarray(picture.pixels, float), 2.0), 0.01))
+    return float(np.quantile(smoothed(picture.pixels, 2.0), 0.01))
 
 
 def _lines(patch: Floats, dark: float) -> _Lines | str:
@@ -137,19 +139,14 @@ def _width(lines: _Lines, open_: npt.NDArray[np.bool_], size: float) -> Measured
     profile = each.mean(axis=0)
     deepest = int(np.argmin(_smooth(profile)))
     dark = min(lines.dark, float(profile[deepest]))
-    sides = [
-        (profile[deepest::-1], lines.first - dark),
-        (profile[deepest:], lines.second - dark),
-    ]
-    half, area = 0.0, 0.0
-    for side, rise in sides:
-        above = (side - dark) / rise
-        bright = np.flatnonzero(above > 0.5)
-        if not len(bright):
-            return refused("one side of the gap is not seen; take a larger reach")
-        at = int(bright[0])
-        half += at - (above[at] - 0.5) / max(float(above[at] - above[at - 1]), 0.05) if at else 0.0
-        area += float(np.clip(1 - above[: at + at // 2 + 4], -0.5, 1.0).sum()) - 0.5
+    widths = _half_and_area(profile, deepest, dark, lines)
+    if widths is not None and widths[0] > WIDE:  # so wide a gap shows its own floor
+        inner = slice(*_quarters(profile, deepest, (dark + min(lines.first, lines.second)) / 2))
+        dark = max(dark, float(np.median(profile[inner])))
+        widths = _half_and_area(profile, deepest, dark, lines)
+    if widths is None:
+        return refused("one side of the gap is not seen; take a larger reach")
+    half, area = widths
     uneven = float(_widths_of(each, dark, min(lines.first, lines.second)).std(ddof=1))
     sigma = math.hypot(uneven / math.sqrt(len(each)), 0.5) * size
     return agreed(
@@ -158,6 +155,29 @@ def _width(lines: _Lines, open_: npt.NDArray[np.bool_], size: float) -> Measured
         "width of the gap",
         beyond=2 * size + 0.1 * half * size,
     )
+
+
+def _half_and_area(
+    profile: Floats, deepest: int, dark: float, lines: _Lines
+) -> tuple[float, float] | None:
+    """Return a gap's width in pixels at half its depth, and by its area; None without two sides."""
+    half, area = 0.0, 0.0
+    for side, body in ((profile[deepest::-1], lines.first), (profile[deepest:], lines.second)):
+        above = (side - dark) / (body - dark)
+        bright = np.flatnonzero(above > 0.5)
+        if not len(bright):
+            return None
+        at = int(bright[0])
+        half += at - (above[at] - 0.5) / max(float(above[at] - above[at - 1]), 0.05) if at else 0.0
+        area += float(np.clip(1 - above[: at + at // 2 + 4], -0.5, 1.0).sum()) - 0.5
+    return half, area
+
+
+def _quarters(profile: Floats, deepest: int, level: float) -> tuple[int, int]:
+    """Return between which pixels the middle half of the gap is that is darker than a level."""
+    left = int(np.flatnonzero(profile[: deepest + 1] > level)[-1])
+    right = deepest + int(np.flatnonzero(profile[deepest:] > level)[0])
+    return left + (right - left) // 4, right - (right - left) // 4
 
 
 def _smooth(profile: Floats) -> Floats:

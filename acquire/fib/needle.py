@@ -10,6 +10,7 @@ import numpy.typing as npt
 from acquire.fib.band import places
 from acquire.fib.height import Seen
 from acquire.fib.measured import Measured, agreed, refused
+from acquire.fib.smooth import smoothed
 from drivers.fib import BeamPicture
 
 Floats = npt.NDArray[np.float64]
@@ -79,10 +80,10 @@ def _both(first: float, second: float, size: float, what: str) -> Measured:
 
 def _near_the_needle(pixels: Floats) -> Mask | str:
     """Return the pixels of a bright cone that comes in from the right, roughly, or why none is."""
-    from scipy.ndimage import binary_fill_holes, gaussian_filter
+    from scipy.ndimage import binary_fill_holes
     from skimage.measure import block_reduce
 
-    small = gaussian_filter(block_reduce(pixels, COARSE, np.mean), SCALES[1] / COARSE)
+    small = smoothed(block_reduce(pixels, COARSE, np.mean), SCALES[1] / COARSE)
     bright = float(np.quantile(small[:, small.shape[1] // 2 :], BRIGHTEST))
     why = ""
     for level in LEVELS:
@@ -109,9 +110,9 @@ def _cut_out(pixels: Floats, near: Mask, size: float) -> tuple[Floats, Mask, tup
 
 def _tip(pixels: Floats, near: Mask, scale: float) -> tuple[float, float]:
     """Return column and row of the tip at one filter scale, between pixels."""
-    from scipy.ndimage import binary_dilation, gaussian_filter
+    from scipy.ndimage import binary_dilation
 
-    smooth = gaussian_filter(pixels, scale)
+    smooth = smoothed(pixels, scale)
     around = binary_dilation(near, iterations=AROUND)
     needle = float(np.median(smooth[near]))
     behind = float(np.quantile(smooth[around & ~binary_dilation(near, iterations=2)], 0.75))

@@ -12,13 +12,14 @@ from dataclasses import dataclass, field
 
 from acquire.fib.aligning import locate, remember, stand_still
 from acquire.fib.contact import Box, ContactWatch
-from acquire.fib.cutting import joint_view
+from acquire.fib.cutting import compared_view, joint_view
 from acquire.fib.edges import falling_edge
 from acquire.fib.end_points import raise_flag
 from acquire.fib.height import Place, place_from
 from acquire.fib.measured import Measured, refused
 from acquire.fib.needle import Tip, needle_tip
 from acquire.fib.session import Session
+from acquire.fib.surface import note_surface
 from acquire.flags import Flag
 from drivers.fib import BeamPicture, NeedlePosition, seen
 from protocols.fib import BeamImage
@@ -54,7 +55,7 @@ PAST = 0.4e-6
 """By which the tip may be seen beyond the lamella's end without contact, m: a tip gives way, then
 it breaks what it pushes. Ours."""
 TIP, CORE = 0.3e-6, 0.9
-"""Half the width of the tip (m) that is left out where the lamella's end is looked for, and the
+"""Half the width of the tip (m), which is left out where the lamella's end is looked for, and the
 share of its thickness in which it is."""
 AT_END = 0.8e-6
 """How far from where it is expected the lamella's end is looked for, m."""
@@ -173,6 +174,7 @@ def contact(session: Session) -> None:
     view = joint_view(session)
     still = stand_still(session, view)
     locate(session, still)
+    note_surface(session, still)
     half = step.lamella.length / 2
     box = (at.u - half + 1e-6, at.u + half - 1e-6, at.v - at.half, at.v + at.half)
     watched = Watched(ContactWatch(step.contact.brighter), box)
@@ -197,19 +199,19 @@ def _down_to_the_slit(session: Session, view: BeamImage, watched: Watched) -> fl
     end = at.u + session.step.lamella.length / 2
     above = session.step.needle_in.above
     for height in WAY_DOWN:
-        _near(session, view, NeedlePosition(end + width / 2, at.v, height))
+        _near(session, view, NeedlePosition(end + width / 2, at.v, at.z + height))
         look_again(session, view, above - height, watched.see)
         above = height
-    end = end_seen(session, view)
+    end = end_seen(session)
     for _ in range(FINER_TRIES):
-        over = NeedlePosition(end + width / 2, at.v, above)
+        over = NeedlePosition(end + width / 2, at.v, at.z + above)
         _near(session, view, over)
         off = look_again(session, view, 0.0, watched.see).to(over)
         if session.decide("needle over the slit", off <= FINE):
             break
     else:
         session.ask(f"the needle does not come over the slit: {off * 1e6:.2g} um are left")
-    _near(session, view, NeedlePosition(end + width / 2, at.v, -DEEP))
+    _near(session, view, NeedlePosition(end + width / 2, at.v, at.z - DEEP))
     return end
 
 
@@ -221,7 +223,7 @@ def _near(session: Session, view: BeamImage, to: NeedlePosition) -> None:
     parts = max(1, math.ceil(here.to(goal) / NEAR_STEP - 1e-9))
     for part in range(1, parts + 1):
         now = session.needle_encoders(_between(here, goal, part / parts), NEAR_STEP)
-        if part < parts and now.z + error.z < WAY_DOWN[0]:
+        if part < parts and now.z + error.z - session.places.z < WAY_DOWN[0]:
             _still_there(session, view, now)
 
 
@@ -272,11 +274,11 @@ def _touch(session: Session, view: BeamImage, watched: Watched, end: float) -> b
 # -- the lamella's end beside the tip -------------------------------------------------------------
 
 
-def end_seen(session: Session, view: BeamImage) -> float:
+def end_seen(session: Session) -> float:
     """Return u of the lamella's right end in the ion image, with the tip beside it, m."""
 
     def look(frames: int) -> Measured:
-        picture = session.ion(view, frames)
+        picture = session.ion(compared_view(session), frames)
         return lamella_end(session, picture, needle_tip(picture))
 
     found = session.known("the lamella's right end", look, lambda end: (end,))
@@ -286,17 +288,14 @@ def end_seen(session: Session, view: BeamImage) -> float:
 def lamella_end(
     session: Session, picture: BeamPicture, tip: Tip, reach: float = AT_END
 ) -> Measured:
-    """Return u of the lamella's right end in an ion image, on the wider side of the tip, m."""
-    at = session.places
-    upper, lower = at.v - CORE * at.half, at.v + CORE * at.half
-    if tip.v.known:
-        above, below = tip.v.value - TIP - upper, lower - tip.v.value - TIP
-        upper, lower = (upper, upper + above) if above > below else (lower - below, lower)
+    """Return u of the lamella's right end in an ion image, on both sides of the tip, m."""
+    at, v = session.places, tip.v
     return falling_edge(
         picture,
         u=at.u + session.step.lamella.length / 2,
-        v=(upper + lower) / 2,
+        v=at.v,
         reach=reach,
-        width=lower - upper,
+        width=2 * CORE * at.half,
         along="u",
+        without=(v.value - TIP, v.value + TIP) if v.known else None,
     )

@@ -28,6 +28,8 @@ class Places:
     u: float = 0.0
     """Of the lamella in the ion image at the present tilt."""
     v: float = 0.0
+    z: float = 0.0
+    """Height of the free surface as both beams saw it last; 0 where the survey left it."""
     stage: StagePlace = field(default_factory=lambda: StagePlace(x=0.0, y=0.0))
     """The saved place where the stage is, with what was corrected since."""
     needle: NeedlePosition = field(default_factory=lambda: NeedlePosition(0.0, 0.0, 0.0))
@@ -146,6 +148,7 @@ class Session:
         at = self.places.stage
         self.run.verified("aligned", False)
         self.places.reference = None
+        self.places.z = 0.0
         self.run.do(self.fib.move_stage, StagePosition(at.x, at.y, at.z, at.r, tilt))
 
     def shift(self, tilt: float, *, x: float = 0.0, y: float = 0.0, z: float = 0.0) -> None:

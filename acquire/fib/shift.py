@@ -47,7 +47,8 @@ def shift_between(reference: BeamPicture, picture: BeamPicture, largest: float) 
     if reference.beam != picture.beam or abs(reference.angle - picture.angle) > math.radians(0.2):
         reason = "the pictures are of two beams or tilts; compare pictures taken alike"
         return Shifted(refused(reason), refused(reason))
-    shift = measure_shift(_image(reference), _image(picture), largest=largest)
+    least = min(reference.charge, picture.charge)
+    shift = measure_shift(_image(reference, least), _image(picture, least), largest=largest)
     if shift.refusal is not None:
         return Shifted(refused(shift.refusal), refused(shift.refusal))
     sigma = math.hypot(shift.uncertainty, SPOT * picture.pixel_size)
@@ -58,8 +59,11 @@ def shift_between(reference: BeamPicture, picture: BeamPicture, largest: float) 
     return Shifted(straight, v) if abs(math.sin(shift.angle)) > 0.9 else Shifted(u, straight)
 
 
-def _image(picture: BeamPicture) -> Image:
-    """Return the picture in blocks of pixels: nothing is lost below a tenth of a block."""
+def _image(picture: BeamPicture, charge: float) -> Image:
+    """Return the picture in blocks of pixels: nothing is lost below a tenth of a block.
+
+    As bright as one of `charge` (C): where two differ in level, what is common is misjudged.
+    """
     import numpy as np
     from skimage.measure import block_reduce
 
@@ -67,4 +71,6 @@ def _image(picture: BeamPicture) -> Image:
     pixels = np.asarray(picture.pixels, np.float64)
     if block > 1:
         pixels = np.asarray(block_reduce(pixels, block, np.sum))
+    if 0 < charge < picture.charge:
+        pixels = pixels * (charge / picture.charge)
     return Image(pixels, picture.pixel_size * block, 0.0, 0.0, 1.0)

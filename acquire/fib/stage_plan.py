@@ -37,6 +37,8 @@ WATCHED = 6e-6
 """Height from which on the tip is looked at after each near step, m."""
 ROOM, SIDE = 0.5, 2e-6
 """Contact: the tip begins that share of the undercut's width away; joint: its height, m."""
+GAPS = 3
+"""How often the gap between lamella and needle is measured until it is right; ours."""
 TAU, ROOM_K = 17 * 60.0, 295.0
 """s and K: the stage cools exponentially, fib-and-tem.md 5.4 [calc] from the published 90 min."""
 SLOPE_OVER = 300.0
@@ -47,6 +49,8 @@ AFRESH = 0.5
 """Share of the planned charge that another try of a cut adds."""
 CLOSER, MOST_FRAMES = (4, 16), 256
 """Times the frames with which a thickness is measured again that is not sure enough, at most."""
+MEASURED, PLAIN = 4, 8
+"""Times the frames of a near image in which joints are measured, with ions and with electrons."""
 LEAST = 8e-9
 """Thinnest slice that is tried, m."""
 OUTSIDE, BEYOND = 0.2e-6, 0.9e-6
@@ -128,6 +132,18 @@ def joint_view(step: LiftOut) -> BeamImage:
     """Return the view of a joint: wide enough for both ends of the lamella."""
     field = max(step.views.near.field, step.lamella.length + 6e-6)
     return step.views.near.model_copy(update={"field": field})
+
+
+def plain(step: LiftOut) -> Takes:
+    """Return what an electron image of a joint takes that is measured in."""
+    view = joint_view(step)
+    return electron(step, view.model_copy(update={"frames": PLAIN * view.frames}))
+
+
+def measured(step: LiftOut) -> Takes:
+    """Return what it takes to measure a joint in both beams' images."""
+    view = joint_view(step)
+    return ion(view.model_copy(update={"frames": MEASURED * view.frames})) + plain(step)
 
 
 def milled(
@@ -214,7 +230,7 @@ def contact(step: LiftOut) -> Takes:
     """Down beside the lamella's end, the tip seen at each step, and steps until it touches."""
     view = joint_view(step)
     down = needle(step.needle_in.above, NEAR) + needle(1.5e-6, NEAR)
-    looks = both(step, step.views.wide) + 4 * both(step, view) + ion(view)
+    looks = both(step, step.views.wide) + 4 * both(step, view) + measured(step)
     steps = ROOM * step.undercut.width / step.contact.step + 1
     touch = steps * (both(step, view) + needle(step.contact.step)) + ion(view)
     return stand_still(view) + down + looks + WATCHED / NEAR * electron(step, view) + touch
@@ -223,29 +239,29 @@ def contact(step: LiftOut) -> Takes:
 def _weld(step: LiftOut, cut: Weld, width: float, height: float) -> Takes:
     view = joint_view(step)
     charge = charge_of_weld(step.layers, step.ions.species, width, height, cut)
-    return milled(cut, charge, view) + 2 * both(step, view)
+    return milled(cut, charge, view) + measured(step)
 
 
 def weld(step: LiftOut) -> Takes:
-    """The array at the needle, and the joint before and after."""
-    return both(step, joint_view(step)) + _weld(step, step.weld, step.weld.reach, step.weld.width)
+    """The gap set between steps of the needle, the array, and the joint before and after."""
+    gap = GAPS * measured(step) + (GAPS - 1) * needle(step.contact.step)
+    return gap + plain(step) + _weld(step, step.weld, step.weld.reach, step.weld.width)
 
 
 def sever(step: LiftOut, share: float = 1.0) -> Takes:
     """The slit through the bridge, and a look."""
     cut, view = step.sever, joint_view(step)
     charge = _charge(step, cut, cut.width, step.lamella.thickness + 1e-6, step.undercut.bridge)
-    return milled(cut, charge * share, view) + both(step, view)
+    return milled(cut, charge * share, view) + measured(step)
 
 
 def lift(step: LiftOut) -> Takes:
     """The protocol's steps, a look before each and after the small ones, and up to the park."""
-    view = joint_view(step)
     low = sum(each for each in step.lift.steps if each <= 2e-6)
     high = sum(step.lift.steps) - low
     looks = len(step.lift.steps) + sum(1 for each in step.lift.steps if each <= 2e-6)
     way = needle(low, NEAR) + needle(high, 10e-6) + needle(max(0.0, PARK - low - high))
-    return way + looks * electron(step, view)
+    return way + looks * plain(step)
 
 
 def land(step: LiftOut) -> Takes:
@@ -255,27 +271,27 @@ def land(step: LiftOut) -> Takes:
     there = stage(way) + 3 * both(step, wide) + 2 * stage(5e-6)
     down = needle(PARK - 12e-6) + 3 * both(step, wide) + needle(14e-6, NEAR)
     coarse, fine = 3, (0.7e-6 - step.land.gap) / step.land.step
-    to_post = (coarse + fine + 1) * ion(view) + needle(6.7e-6, NEAR)
+    to_post = stand_still(view) + (coarse + fine + 1) * ion(view) + needle(6.7e-6, NEAR)
     return there + down + to_post
 
 
 def weld_grid(step: LiftOut) -> Takes:
     """An array at either face of the left end."""
     height = min(step.weld_grid.reach, 0.7 * step.lamella.thickness / 2)
-    return 2 * _weld(step, step.weld_grid, step.weld_grid.width, height)
+    return measured(step) + 2 * _weld(step, step.weld_grid, step.weld_grid.width, height)
 
 
 def release(step: LiftOut) -> Takes:
     """The slit through the right end; the needle leaves, watched, and is retracted."""
     view = joint_view(step)
-    leaves = stand_still(view) + 4 * ion(view) + needle(14e-6, NEAR) + needle(PARK)
+    leaves = stand_still(view) + 5 * ion(view) + needle(14e-6, NEAR) + needle(PARK)
     return _released(step) + leaves + Takes(NEEDLE_IN_S)
 
 
 def _released(step: LiftOut, share: float = 1.0) -> Takes:
     cut, view = step.release, joint_view(step)
     charge = _charge(step, cut, cut.width, step.lamella.thickness + 1e-6, step.lamella.depth)
-    return milled(cut, charge * share, view) + both(step, view)
+    return milled(cut, charge * share, view) + measured(step)
 
 
 def _slice(step: LiftOut, cut: Cut, thick: float, turn: float) -> Takes:

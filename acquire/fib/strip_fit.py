@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -23,6 +23,10 @@ NARROWEST = 0.3
 """Share of the band's width at half its height that the top has at least."""
 ALSO = 6.0
 """A minimum is kept beside the best one if its chi² is at most so much more."""
+SAME = 0.2
+"""Standard errors within which two minima are one."""
+ROUGHLY, FINELY = 1e-5, 1e-6
+"""By which share chi² may still fall where a fit rests: to begin another, and the last one's."""
 CORRELATED = 1.5
 """Pieces are not independent: grains reach from one to the next. Ours, to verify."""
 BAD = 8.0
@@ -88,13 +92,14 @@ def fit_strip(
     """
     data = _data(picture, columns, band, share)
     profile = _profile(data)
-    found = _fits(profile, band, share)
+    found = _fits(profile, band, share, _starts(profile, band), ROUGHLY)
     turn = _turn(found[0].x, data)
     if abs(turn) * float(np.ptp(data.u)) > 0.1 * data.size:
         data = replace(data, slope=data.slope + turn)
         profile = _profile(data)
-        found = _fits(profile, band, share)
-    found = _fits(_sharper(profile, found[0].x, data), band, share)
+        found = _fits(profile, band, share, [each.x for each in found], ROUGHLY)
+    sharper = _sharper(profile, found[0].x, data)
+    found = _fits(sharper, band, share, [each.x for each in found], FINELY)
     if found[0].chi2 > BAD**2:
         return "the image does not look like a lamella between trenches; look at it"
     blur = float(found[0].x[model.BLUR])
@@ -171,79 +176,98 @@ class _Minimum:
     chi2: float
     """Mean over the profile."""
     cost: float
-    """What was minimised, chi² with priors; of those kept, above the best one's."""
+    """What was minimised, chi² with priors; of those found, above the best one's."""
+
+    def same_as(self, other: _Minimum) -> bool:
+        """True if the two lie within a part of their standard errors."""
+        off = np.abs(self.x - other.x)
+        return bool((off <= SAME * np.sqrt(np.maximum(other.covariance.diagonal(), 0.0))).all())
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Problem:
     """Least squares over scaled parameters y = x / scale."""
 
     profile: _Profile
     share: float
     scale: Floats
+    _last: tuple[bytes, model.Course] | None = None
+
+    def _course(self, x: Floats) -> model.Course:
+        """Return the course at x: residuals and slopes are asked for at the same places."""
+        key = x.tobytes()
+        if self._last is None or self._last[0] != key:
+            self._last = key, model.Course(x, self.profile.w, self.share)
+        return self._last[1]
 
     def off(self, y: Floats) -> Floats:
         """Return the residuals, shape (n,)."""
         x = y * self.scale
-        rest = self.profile.values - model.Course(x, self.profile.w, self.share).values
+        rest = self.profile.values - self._course(x).values
         return np.concatenate([rest / self.profile.sigma, model.unusual(x)])
 
     def slopes(self, y: Floats) -> Floats:
         """Return the derivatives of the residuals, shape (n, len(NAMES))."""
         x = y * self.scale
-        rest = -model.Course(x, self.profile.w, self.share).slopes() / self.profile.sigma
+        rest = -self._course(x).slopes() / self.profile.sigma
         return np.concatenate([rest.T, model.unusual_slopes(x)]) * self.scale
 
 
-def _fits(profile: _Profile, band: Band, share: float) -> list[_Minimum]:
-    """Return the minima that fit, best first."""
-    from scipy.optimize import least_squares
-
+def _starts(profile: _Profile, band: Band) -> list[Floats]:
+    """Return where the first fit begins."""
     dark = [float(profile.values[part].mean()) + 0.01 for part in (slice(8), slice(-8, None))]
     bright = float(np.quantile(profile.values, 0.98))
-    scale = model.sizes(max(bright - sum(dark) / 2, 1.0))
+    middle, tall = (band.top + band.bottom) / 2, band.bottom - band.top
+    usual = [0.75, 0.45, 0.45]
+    rim = [25e-9, 12e-9, model.CONVEX[0]]
+    starts = []
+    for lean, edge in STARTS:
+        metres = [middle, max(tall - lean, 20e-9), lean, lean, 20e-9]
+        starts.append(np.array([*metres, *dark, bright, *usual, edge, *rim]))
+    return starts
+
+
+def _fits(
+    profile: _Profile, band: Band, share: float, starts: Sequence[Floats], close: float
+) -> list[_Minimum]:
+    """Return the minima, best first, each once.
+
+    A fit has come to rest when its chi² falls by less than the share `close` in a step.
+    """
+    bright, dark = float(np.quantile(profile.values, 0.98)), profile.values[[0, -1]].mean()
+    scale = model.sizes(max(bright - dark, 1.0))
     problem = _Problem(profile, share, scale)
     low = model.LOW.copy()
     low[model.TOP] = max(low[model.TOP], NARROWEST * (band.bottom - band.top))
-    minima = []
-    for lean, edge in STARTS:
-        width = max(band.bottom - band.top - lean, 20e-9)
-        middle = (band.top + band.bottom) / 2
-        start = [
-            middle,
-            width,
-            lean,
-            lean,
-            20e-9,
-            *dark,
-            bright,
-            0.75,
-            0.45,
-            0.45,
-            edge,
-            25e-9,
-            12e-9,
-            model.CONVEX[0],
-        ]
-        found = least_squares(
-            problem.off,
-            np.clip(start, 1.001 * low + 1e-12, model.HIGH) / scale,
-            problem.slopes,
-            bounds=(low / scale, model.HIGH / scale),
-            x_scale="jac",
-            max_nfev=60,
-            ftol=1e-6,
-        )
-        chi2 = float((found.fun[: len(profile.w)] ** 2).mean())
-        covariance = np.linalg.pinv(found.jac.T @ found.jac) * np.outer(scale, scale)
-        minima.append(_Minimum(found.x * scale, covariance, chi2, 2 * found.cost))
-    best = min(minima, key=lambda each: each.cost)
-    worse = max(1.0, best.chi2)
-    minima = [
-        replace(each, cost=(each.cost - best.cost) / worse, covariance=each.covariance * worse)
-        for each in minima
-    ]
-    return sorted((each for each in minima if each.cost <= ALSO), key=lambda each: each.cost)
+    minima = sorted(
+        (_minimum(problem, start, low, close) for start in starts), key=lambda each: each.cost
+    )
+    best, worse = minima[0], max(1.0, minima[0].chi2)
+    kept: list[_Minimum] = []
+    for each in minima:
+        if not any(each.same_as(other) for other in kept):
+            above = (each.cost - best.cost) / worse
+            kept.append(replace(each, cost=above, covariance=each.covariance * worse))
+    return kept
+
+
+def _minimum(problem: _Problem, start: Floats, low: Floats, close: float) -> _Minimum:
+    """Return the minimum that a fit from `start` finds."""
+    from scipy.optimize import least_squares
+
+    scale = problem.scale
+    found = least_squares(
+        problem.off,
+        np.clip(start, 1.001 * low + 1e-12, model.HIGH) / scale,
+        problem.slopes,
+        bounds=(low / scale, model.HIGH / scale),
+        x_scale="jac",
+        max_nfev=60,
+        ftol=close,
+    )
+    chi2 = float((found.fun[: len(problem.profile.w)] ** 2).mean())
+    covariance = np.linalg.pinv(found.jac.T @ found.jac) * np.outer(scale, scale)
+    return _Minimum(found.x * scale, covariance, chi2, 2 * found.cost)
 
 
 def _turn(x: Floats, data: _Data) -> float:
@@ -297,6 +321,7 @@ def _pieces(x: Floats, data: _Data) -> _Pieces:
 def _result(found: list[_Minimum], data: _Data) -> StripFit:
     """Return the mean over the minima by how likely each is; their spread widens the errors."""
     x = found[0].x
+    found = [each for each in found if each.cost <= ALSO]
     cos = math.cos(math.atan(data.slope))
     likely = np.array([math.exp(-each.cost / 2) for each in found])
     likely /= likely.sum()

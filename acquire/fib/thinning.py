@@ -29,6 +29,10 @@ LOOKS = 5
 """How often the strip is looked at, each time with twice the frames, before it is asked about."""
 MORE = (4, 16)
 """Times the frames with which it is measured again where it is not sure enough."""
+HELPS = 0.95
+"""Of a standard error: a closer look that leaves more of it shows that noise is not what is unsure.
+Four times the frames leave 98 to 100 % in usual images, 88 to 99 % in the worst; measured on
+simulated ones."""
 RESERVE = 0.3
 """Standard errors more by which it must be thin enough: it is measured once more at the end."""
 OVER = (math.radians(0.5), math.radians(2.0))
@@ -56,6 +60,9 @@ END_REACH = 2.5e-6
 """How far from where it is expected the lamella's free end is looked for, m."""
 ASIDE = 0.8e-6
 """Distance across it from which on the stage brings the strip to the image's middle, m."""
+DRIFTED = 1.4e-6
+"""Distance across it from which on it is brought back there while it is thinned: every tilt moves
+it a little further, and it is not looked for beyond 2.2 um. Ours."""
 STRAYS = 0.8e-6
 """By which a tilt may displace the strip: the tilt axis is not quite at the surface, m."""
 THIN_ENOUGH = 0.12
@@ -192,19 +199,22 @@ def _learned(session: Session, purpose: Purpose, front: bool) -> float:
     return alike if other is None else 2 * alike - other
 
 
-def centre(session: Session) -> None:
+def centre(session: Session) -> Strip:
     """Bring the lamella's middle into the middle of the images, where its thickness is measured.
 
     Along it the end where it was cut off the needle tells: a slice that lies off the zone that is
     kept would leave a part of it thick, and unseen.
+
+    Returns:
+        What is measured there.
     """
     at, tilt = session.places, session.setup.geometry.milling_tilt
     off = (0.0, 0.0)
     for _ in range(CENTRED):
-        measure(session)
+        strip = measure(session)
         at.u = session.decide("lamella along", _right_end(session) - released_end(session.step))
         if abs(at.u) <= ALONG and abs(at.v) <= ASIDE:
-            return
+            return strip
         off = (at.u * 1e6, at.v * 1e6)
         session.shift(tilt, x=-at.u, y=-at.v)
         at.u = at.v = 0.0
@@ -213,6 +223,14 @@ def centre(session: Session) -> None:
         f"the lamella lies {off[0]:.2g} um off along its length and {off[1]:.2g} um across, and "
         f"{CENTRED} moves of the stage did not bring it to the middle; look at the stage"
     )
+    return measure(session)
+
+
+def back_in_the_middle(session: Session, strip: Strip) -> Strip:
+    """Return a strip measured in the images' middle: one that has drifted off is brought back."""
+    if session.decide("drifted off", abs(session.places.v) > DRIFTED):
+        return centre(session)
+    return strip
 
 
 def _right_end(session: Session) -> float:
@@ -234,11 +252,11 @@ def _end_in(session: Session, picture: BeamPicture) -> Measured:
 def thin(session: Session) -> None:
     """Thin the kept zone in rounds, from both faces alternately."""
     settings = session.step.thin
-    centre(session)
-    strip, front = measure(session), True
+    strip, front = centre(session), True
     session.over_tilt = settings.over_tilt
     for number, wanted in enumerate(settings.to):
         for turn in range(2 * settings.tries):
+            strip = back_in_the_middle(session, strip)
             left = strip.at_interface.value - wanted
             if session.decide("thin enough", left <= THIN_ENOUGH * wanted):
                 break
@@ -259,7 +277,7 @@ def polish(session: Session) -> None:
     front = True
     strip = measure(session)
     for _ in range(settings.tries):
-        strip = surer(session, strip)
+        strip = surer(session, back_in_the_middle(session, strip))
         keep(session, strip.at_interface)
         stop_if_too_thin(session, strip.at_interface)
         if session.decide("thin enough", is_reached(session, strip.at_interface)):
@@ -277,22 +295,42 @@ def polish(session: Session) -> None:
 
 
 def surer(session: Session, strip: Strip) -> Strip:
-    """Measure again with more frames where one more slice hangs on how sure the thickness is."""
-    target = session.step.target
+    """Measure again with more frames where one more slice hangs on how sure the thickness is.
+
+    Where that makes it no surer, what is unsure is not the noise: still more frames are not spent.
+    """
     for times in MORE:
         thick = strip.at_interface
-        low, high = (thick.value + sign * target.sigmas * thick.sigma for sign in (-1, 1))
-        near = target.at_least <= thick.value <= target.at_most
-        if not session.decide("unsure", near and (high > target.at_most or low < target.at_least)):
+        if not session.decide("unsure", is_unsure(session, thick)):
             break
-        strip = measure(session, times)
+        closer = measure(session, times)
+        helps = closer.at_interface.sigma < HELPS * thick.sigma
+        strip = closer
+        if not session.decide("more dose helps", helps):
+            break
     return strip
+
+
+def is_unsure(session: Session, thick: Measured) -> bool:
+    """True if a surer thickness might end it: one that is too thick anyway is cut once more."""
+    target = session.step.target
+    low, high = (thick.value + sign * target.sigmas * thick.sigma for sign in (-1, 1))
+    if thick.value < target.at_least:
+        return False
+    near = thick.value <= _enough(session) + thick.sigma
+    return near and (high > target.at_most or low < target.at_least)
+
+
+def _enough(session: Session) -> float:
+    """Return how thick (m) it may be: nearer to what is aimed at than to the bound."""
+    target = session.step.target
+    return (target.thickness + target.at_most) / 2
 
 
 def is_reached(session: Session, thick: Measured) -> bool:
     """True if it is surely below the bound, and nearer to what is aimed at than to the bound."""
     target = session.step.target
-    near = thick.value <= (target.thickness + target.at_most) / 2
+    near = thick.value <= _enough(session)
     return near and thick.value + (target.sigmas + RESERVE) * thick.sigma <= target.at_most
 
 

@@ -15,9 +15,9 @@ from acquire.files import write_whole
 from acquire.folders import LEAST_FREE, check_place
 from acquire.night.cells import Cell, cells_of
 from acquire.night.night import Night, night_lock
-from acquire.night.summary import summary, told
+from acquire.night.summary import NO_FORECAST, summary, told
 from acquire.record import RunRecord
-from drivers.clock import Clock
+from drivers.clock import Clock, RealClock
 from drivers.errors import RunFolderError
 from drivers.lab import make_clock
 from protocols.cycling import Cycling
@@ -45,9 +45,15 @@ def go(path: Path, out: Path, *, say: Callable[[str], None], as_json: bool) -> i
         clock = _clock(cells)
         night = Night(plan, cells, clock, say)
         night.run()
-        entries = summary(cells)
-        write_whole(folder / "summary.json", json.dumps(entries, indent=1) + "\n")
-        write_whole(folder / "summary.txt", told(entries) + "\n")
+        entries = summary(cells, plan, clock.utc())
+        for entry, state in zip(entries, night.states, strict=True):
+            if state.state == "held":  # also of what its record knows nothing of
+                entry |= {"state": "held", "reason": state.reason, **NO_FORECAST}
+        try:
+            write_whole(folder / "summary.json", json.dumps(entries, indent=1) + "\n")
+            write_whole(folder / "summary.txt", told(entries) + "\n")
+        except OSError as error:
+            say(f"the summary cannot be kept in {folder}: {error}; make room")
     say("")
     say(told(entries))
     if as_json:
@@ -62,7 +68,8 @@ def look(path: Path, out: Path, *, as_json: bool) -> int:
         InputError: the plan or a cell of it is wrong.
     """
     plan = read_written(path).validate(TypeAdapter(NightPlan))
-    entries = summary(cells_of(plan, path.parent, out / plan.name))
+    cells = cells_of(plan, path.parent, out / plan.name)
+    entries = summary(cells, plan, RealClock().utc())
     print(json.dumps(entries, indent=1) if as_json else told(entries))  # noqa: T201
     return HELD if any(entry["state"] == "held" for entry in entries) else 0
 

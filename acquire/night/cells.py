@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 
 from acquire.channels import claims
-from acquire.launch import NOT_REACHED
 from acquire.record import RunRecord
 from acquire.show import show
-from drivers.errors import InputError, LiftlineError, LinkError
-from drivers.lab import Lab, load_lab, open_lab, simulated_lab
+from drivers.errors import InputError, LiftlineError, LinkError, StorageError
+from drivers.lab import Lab, simulated_lab
+from drivers.lab_file import load_lab
+from drivers.open_lab import open_lab
 from drivers.potentiostat import Potentiostat, Samples
 from protocols.loader import LoadedProtocol, load_protocol
 from protocols.night import NightPlan, PlannedCell
@@ -84,13 +85,17 @@ def _lab(planned: PlannedCell, beside: Path) -> Lab:
 
 
 def next_of(cell: Cell) -> tuple[str, str]:
-    """Return what a cell does next: begin, go on, done or held; and why it is held."""
+    """Return what a cell does next: begin, go on, done or held; and why.
+
+    One that goes on has a reason where its device was not reached, or no more.
+    """
     run = cell.run
     if run is None:
         return "begin", ""
     with RunRecord(run) as record:
         state = record.state
         view = show(record)
+        last = record.events("session")[-1:]
     if state == "finished":
         return "done", ""
     if state in ("interrupted", "running"):
@@ -98,8 +103,12 @@ def next_of(cell: Cell) -> tuple[str, str]:
     reason = str(view["reason"])
     if state == "stopped" and reason.startswith(GOES_ON):
         return "go on", ""
-    if state == "fault" and reason.startswith(NOT_REACHED):
-        return "go on", ""  # nothing was done: after a reboot devices may be later than we
+    error = last[0].get("error") if state == "fault" else None
+    if error == LinkError.__name__:
+        # after a reboot devices may be later than we; a cable may be put back
+        return "go on", reason
+    if error == StorageError.__name__:
+        return "go on", ""  # the command looks first whether there is room
     questions = [each["text"] for each in view["questions"] if each["answer"] is None]
     if state == "waiting" and not questions:
         return "go on", ""

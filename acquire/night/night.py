@@ -14,26 +14,32 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
+from acquire.cycling.plan import seconds_by_cycle
 from acquire.flags import Flag
-from acquire.launch import NOT_REACHED, Desk, RunEnd, begin_run, resume_run
+from acquire.launch import RunEnd, begin_run, resume_run
 from acquire.lease import holder, lease
 from acquire.night.alerts import alert
 from acquire.night.cells import WINDOW, Cell, next_of, strange
+from acquire.night.forecast import at_pace, done_at, told_utc
 from acquire.night.window import next_opening
 from acquire.operator import Command, Inbox
 from acquire.questions import Prompt
+from acquire.share import Desk
+from acquire.views import Turns
 from drivers.clock import Clock, JumpingClock
 from drivers.errors import LiftlineError, RunInUseError
+from protocols.cycling import Cycling
 from protocols.night import NightPlan
 
 LOOK_EVERY = 60.0
 """Seconds of the night's clock between two looks at whether the window has closed."""
 LISTEN_EVERY = 0.2
 """Wall seconds between two looks at whether the night is to end, on a clock that does not jump."""
-TRY_AGAIN_AFTER = 60.0
-"""Seconds of the night's clock after which a device that was not reached is tried again."""
-TRIES = 10
-"""How often in a row a device is tried before its cell is held."""
+TRY_AGAIN_AFTER, LONGEST_WAIT = 60.0, 1800.0
+"""Seconds of the night's clock after which a device that was not reached, or whose link broke, is
+tried again: each time twice as many, up to the second figure."""
+TRIES = 24
+"""How often in a row a device is tried before its cell is held: ten hours and a half, a night."""
 REPLAYED_WITHIN = 10.0
 """Seconds after a run went on within which its progress is that of its past."""
 CLOCK_STEP = 2.0
@@ -53,21 +59,29 @@ class CellState:
     began: float | None = None
     """Seconds of the night's clock at which its run went on in this window."""
     done_before: int = 0
+    reached: float = 0.0
+    """Seconds of the night's clock at which the last cycle of `done` was over."""
     inbox: Inbox | None = field(default=None, repr=False)
 
-    def line(self, now: float) -> str:
+    def line(self, plan: NightPlan, clock: Clock) -> str:
         """Return one line: what it does, how far it is, when it will be done."""
         text = f"{self.cell.name}: {self.state}"
         if self.total:
-            text += f", {self.done} of {self.total}, {self.text}{self._eta(now)}"
+            text += f", {self.done} of {self.total}, {self.text}{self._eta(plan, clock)}"
         return text + (f": {self.reason}" if self.reason else "")
 
-    def _eta(self, now: float) -> str:
-        fresh = self.done - self.done_before
-        if self.state != "running" or self.began is None or fresh < 1:
+    def _eta(self, plan: NightPlan, clock: Clock) -> str:
+        steps = [step for step in self.cell.protocol.steps if isinstance(step, Cycling)]
+        expected = next((e for e in map(seconds_by_cycle, steps) if len(e) == self.total), None)
+        if self.state != "running" or self.began is None or expected is None:
             return ""
-        left = (now - self.began) / fresh * (self.total - self.done)
-        return f", about {left / 3600.0:.1f} h left"
+        if self.done <= self.done_before:
+            return ""
+        taken = self.reached - self.began
+        left = at_pace(expected, self.done_before, self.done, taken)
+        left = max(0.0, left - (clock.now() - self.reached))
+        done = told_utc(done_at(plan, clock.utc(), left))
+        return f", about {left / 3600.0:.1f} h left, done {done}"
 
 
 class _CellDesk:
@@ -82,6 +96,7 @@ class _CellDesk:
         if self._now() - (self._state.began or 0.0) < REPLAYED_WITHIN:
             self._state.done_before = done
         self._state.done, self._state.total, self._state.text = done, total, text
+        self._state.reached = self._now()
 
     def flag(self, flag: Flag) -> None:
         """Say it."""
@@ -107,6 +122,7 @@ class Night:
         """`say` is told a line at a time, from any thread."""
         self.plan, self.clock, self.say = plan, clock, say
         self.states = [CellState(cell) for cell in cells]
+        self._turns = Turns()
         self._stopping = threading.Event()
         self._stopped_by = ""
         self._alive: list[threading.Thread] = []
@@ -158,7 +174,7 @@ class Night:
                 said = self.clock.now()
                 for state in self.states:
                     if state.state == "running":
-                        self.say(state.line(said))
+                        self.say(state.line(self.plan, self.clock))
             offset = self._look_at_the_clock(offset)
 
     def _until_next_look(self) -> float:
@@ -236,14 +252,28 @@ class Night:
             state.state, state.reason = next_of(state.cell)
             if state.state != "go on":
                 return
-            missed = missed + 1 if end.reason.startswith(NOT_REACHED) else 0
-            if missed >= TRIES:
+            if end.state == "fault" and not state.reason:
+                # its record could not be written: the next command looks for room first
                 state.state, state.reason = "held", end.reason
+                return
+            missed = self._missed(state, missed)
+            if missed >= TRIES:
+                state.state = "held"
+                state.reason += f" (tried {TRIES} times)"
                 return
             state.state = "paused"
             if missed:
-                self.say(f"{state.cell.name}: {end.reason}; it is tried again in a minute")
-                self._nap(TRY_AGAIN_AFTER)
+                wait = min(TRY_AGAIN_AFTER * 2 ** (missed - 1), LONGEST_WAIT)
+                told = f"{state.reason}; it is tried again in {wait / 60.0:.0f} min"
+                self.say(f"{state.cell.name}: {told}")
+                self._nap(wait)
+
+    def _missed(self, state: CellState, before: int) -> int:
+        """Return how often in a row the cell's device was not there, of `before` the last time."""
+        if not state.reason:
+            return 0
+        lasted = self.clock.now() - (state.began or 0.0)
+        return 1 if lasted > LONGEST_WAIT else before + 1
 
     def _wait_for_opening(self, state: CellState) -> None:
         said = False
@@ -266,7 +296,7 @@ class Night:
         began = state.state == "begin"
         state.state, state.began, state.total = "running", self.clock.now(), 0
         observer = _CellDesk(state, self)
-        desk = Desk(observer, observer.prompt)
+        desk = Desk(observer, observer.prompt, turns=self._turns)
         cell, run = state.cell, state.cell.run
         if not began and run is not None:
             return resume_run(run, desk=desk, clock=self.clock)
@@ -282,7 +312,7 @@ class Night:
         )
 
     def _trip(self, state: CellState) -> None:
-        self.say(state.line(self.clock.now()))
+        self.say(state.line(self.plan, self.clock))
         for problem in alert(self.plan, state.cell, state.state, state.reason):
             self.say(problem)
 

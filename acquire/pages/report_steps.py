@@ -8,15 +8,15 @@ from pkgutil import resolve_name
 from typing import Any
 
 from acquire.pages.step_page import StepPage, state_of, title_of
-from acquire.procedures import PROCEDURES
+from acquire.procedures import SHOWN
 from acquire.record import RunRecord, StepRecord
 
 
 def step_pages(record: RunRecord, view: Mapping[str, Any]) -> Iterator[StepPage]:
     """Yield the steps that have begun; `view` is what `acquire.show.show` says of the run."""
     for step in record.steps():
-        if step.kind in PROCEDURES:
-            yield resolve_name(PROCEDURES[step.kind].page)(record, step, view)
+        if step.kind in SHOWN:
+            yield resolve_name(SHOWN[step.kind].page)(record, step, view)
         else:
             yield _unknown(step)
 

@@ -23,10 +23,10 @@ from drivers.errors import (
 from drivers.lab import DriverSpec, Identity, OpenRequest
 from drivers.methodscript.codec import Ended, Event, Failed, Package
 from drivers.methodscript.codes import meaning
-from drivers.methodscript.scripts import hold_script
+from drivers.methodscript.scripts import TOLD_EVERY, hold_script
 from drivers.methodscript.session import Look, Session, expect
 from drivers.methodscript.settings import MethodScriptSettings
-from drivers.methodscript.stream import Stream, volts_and_amperes
+from drivers.methodscript.stream import Stream, open_since, volts_and_amperes
 from drivers.methodscript.wire import Port
 from drivers.potentiostat import (
     OVERLOAD,
@@ -49,6 +49,7 @@ FOREIGN = 4
 """Lines of data of another hold after which what runs is not the one that is looked for."""
 LOOKED_JUST_NOW = 0.5
 """Wall seconds for which a look at a device at rest holds."""
+_UNKNOWN = (math.nan, math.nan)
 SIMULATED = "SIM"
 """How the serial numbers of simulated devices begin."""
 
@@ -100,9 +101,7 @@ class MethodScriptPotentiostat(Potentiostat):
         While a hold runs they are those of its newest sample.
         """
         self._open()
-        if self._given:
-            self._session.forget()
-            self._given = False
+        self._acknowledge()
         if not self._session.running:
             return self._at_rest()
         if self._stream is None:
@@ -129,7 +128,7 @@ class MethodScriptPotentiostat(Potentiostat):
         if self._closed:
             return
         self._open()
-        self._stream = None
+        self._stream, self._given = None, False
         self._note(self._session.cell_off())
         self._session.forget()
 
@@ -150,6 +149,7 @@ class MethodScriptPotentiostat(Potentiostat):
     def take_up(self, order: HoldOrder, after: float) -> Generator[Samples, None, Held]:
         """Go on with a hold that the device itself still does, or whose end it still sends."""
         self._open()
+        self._acknowledge()
         session = self._session
         stream = self._streams(self._ranged(order), after)
         stream.compared = True
@@ -172,6 +172,14 @@ class MethodScriptPotentiostat(Potentiostat):
         self._session.open()
         expect(self._session, self._settings.serial)
 
+    def _acknowledge(self) -> None:
+        """Have the device tell no more of a hold whose end the run has kept."""
+        if self._given:
+            self._given = False
+            if self._session.running:
+                self._session.stop()
+            self._session.forget()
+
     def _note(self, look: Look) -> Look:
         self._looked = (wall_seconds(), look)
         return look
@@ -187,12 +195,19 @@ class MethodScriptPotentiostat(Potentiostat):
         )
 
     def _overheard(self) -> PotentiostatStatus:
-        """Return what a script tells that nobody has taken up yet; what is heard is kept for it."""
+        """Return what a script tells that nobody has taken up yet; what is heard is kept for it.
+
+        One that only tells how its hold ended does nothing with the cell, which is open.
+        """
         session = self._session
-        until = wall_seconds() + self._settings.reply_time
+        until = wall_seconds() + self._settings.reply_time + self._between_tellings()
         while (heard := _newest(session.backlog)) is None and wall_seconds() < until:
             session.backlog += session.events(LOOK_EVERY)
-        volts, amperes = (math.nan, math.nan) if heard is None else heard
+        if heard is None:
+            return PotentiostatStatus(True, True, math.nan, math.nan)
+        rested, (volts, amperes) = open_since(heard), volts_and_amperes(heard) or _UNKNOWN
+        if rested is not None:
+            return PotentiostatStatus(False, False, rested, 0.0)
         return PotentiostatStatus(amperes != 0.0, True, volts, amperes)
 
     def _check(self, order: HoldOrder) -> None:
@@ -234,6 +249,9 @@ class MethodScriptPotentiostat(Potentiostat):
         return replace(order, current_range=full)
 
     def _hold(self, order: HoldOrder) -> Generator[Samples, None, Held]:
+        self._acknowledge()
+        if self._session.running:  # it only tells the end of a hold that was kept
+            self._session.stop()
         look = self._note(self._session.look())
         if look.cell_on:
             raise InstrumentFaultError(
@@ -255,7 +273,7 @@ class MethodScriptPotentiostat(Potentiostat):
 
     def _hears(self, stream: Stream) -> bool:
         """Return whether what the device sends is this hold."""
-        until = wall_seconds() + self._patience(stream)
+        until = wall_seconds() + self._patience(stream) + self._between_tellings()
         before, foreign = stream.last, stream.dropped + FOREIGN
         while stream.last is before and stream.dropped < foreign and wall_seconds() < until:
             for event in self._session.events(LOOK_EVERY):
@@ -267,11 +285,15 @@ class MethodScriptPotentiostat(Potentiostat):
         """Return for how many wall seconds the device may be silent."""
         return self._settings.reply_time + 3 * stream.beat / self._speed
 
+    def _between_tellings(self) -> float:
+        """Return wall seconds between two tellings of an end."""
+        return TOLD_EVERY * self._settings.heartbeat / self._speed
+
     def _follow(self, stream: Stream) -> Generator[Samples, None, Held]:
         """Yield what comes of a hold until the device has ended it."""
         self._stream, session = stream, self._session
         self._heard = given = wall_seconds()
-        over = not session.running and stream.held is not None
+        over = self._is_over(stream, ended=not session.running)
         try:
             while not over:
                 over = self._listen(stream)
@@ -290,11 +312,16 @@ class MethodScriptPotentiostat(Potentiostat):
             if not over and session.connected:
                 self._note(session.cell_off())
 
-    def _listen(self, stream: Stream) -> bool:
-        """Take what has come; True when the hold is over.
+    def _is_over(self, stream: Stream, *, ended: bool) -> bool:
+        """True once the end is known, and the cell was open since or the device will say no more.
 
         An empty line ends a script, but may also be a line end too many: only with the end that the
         device tells it counts.
+        """
+        return stream.held is not None and (stream.open_voltage is not None or ended)
+
+    def _listen(self, stream: Stream) -> bool:
+        """Take what has come; True when the hold is over.
 
         Raises:
             InstrumentFaultError: it ended by an error.
@@ -307,6 +334,8 @@ class MethodScriptPotentiostat(Potentiostat):
                 stream.take(event)
             elif isinstance(event, Failed):
                 session.running = False
+                if stream.held is not None:
+                    return True  # it does not measure the open cell: that is looked into
                 raise InstrumentFaultError(
                     f"methodscript {session.serial}: the device ended the hold: "
                     f"{meaning(event.code)}. The cell is off"
@@ -314,10 +343,8 @@ class MethodScriptPotentiostat(Potentiostat):
             elif isinstance(event, Ended):
                 ended = True
         silent = wall_seconds() - self._heard
-        if stream.held is not None and (ended or silent > self._settings.reply_time):
-            if not ended:
-                session.stop()
-            session.running = False
+        session.running = session.running and not (ended and stream.held is not None)
+        if self._is_over(stream, ended=ended or silent > self._settings.reply_time):
             return True
         if silent > self._patience(stream):
             raise LinkError(
@@ -328,17 +355,19 @@ class MethodScriptPotentiostat(Potentiostat):
 
     def _told(self, stream: Stream) -> Held:
         """Return how a hold ended, once the cell was seen to be off."""
-        if self._note(self._session.look()).cell_on:
+        if stream.open_voltage is not None:
+            self._note(Look(False, stream.open_voltage))
+        else:
             self._note(self._session.cell_off())
         assert stream.held is not None
         return stream.held
 
 
-def _newest(events: Sequence[Event]) -> tuple[float, float] | None:
-    """Return volts and amperes of the newest sample in `events`."""
+def _newest(events: Sequence[Event]) -> Package | None:
+    """Return the newest sample in `events`."""
     for event in reversed(events):
-        if isinstance(event, Package) and (pair := volts_and_amperes(event)) is not None:
-            return pair
+        if isinstance(event, Package) and volts_and_amperes(event) is not None:
+            return event
     return None
 
 

@@ -3,7 +3,11 @@
 The device counts time and charge, looks at the cell every interval, sends a sample at least every
 heartbeat, and ends the hold at whichever end or limit comes first, cell off. The protocol has no
 checksum: before the cell is connected the script tells its figures, so that they can be compared;
-each line of data is sent twice; and how the hold ended three times.
+and each line of data is sent twice.
+
+How the hold ended is told again and again, from a measurement of the open cell, until the host
+aborts that: whoever connects later still hears it, and it shows that the cell is off, because a
+device refuses to measure an open cell while its switch is on.
 """
 
 from __future__ import annotations
@@ -26,6 +30,11 @@ FIGURES_SENT = 3
 """How often the script tells its figures."""
 COMPARED_WITHIN = 0.2
 """s before the cell is connected, in which the host may stop a script that came garbled. Ours."""
+TOLD_FOR = 900.0
+"""s for which the end of a hold is told to a host that does not answer. Ours."""
+TOLD_EVERY = 8
+"""Heartbeats between two tellings: what an absent host will still read is not pushed out of the
+device's buffer by it. Ours."""
 _REACHED = 7
 """The voltage that is to be held is reached."""
 OVER_CURRENT = 1.2
@@ -34,6 +43,7 @@ HUM_PER_LOOK = 5.850535
 """Bandwidth times interval, as in PalmSens' published scripts."""
 _NAMES = (
     "volts", "amps", "secs", "charge", "before", "part", "since", "sent", "mark", "why",
+    "rested", "beats",
 )  # fmt: skip
 CELL_OFF = ("set_pgstat_chan 0", "cell_off")
 
@@ -41,11 +51,12 @@ CELL_OFF = ("set_pgstat_chan 0", "cell_off")
 def mark_of(order: HoldOrder) -> int:
     """Return the number by which a hold is known again in what the device sends.
 
-    What is left of a hold has less charge to pass and is the same hold; from which side a voltage
-    was approached does not matter.
+    What is left of a hold has less charge to pass, or less time, and is the same hold; from which
+    side a voltage was approached does not matter.
     """
     current = abs(order.current) if order.mode == "voltage" else order.current
-    told = json.dumps(asdict(replace(order, current=current, end_charge=None)), sort_keys=True)
+    same = replace(order, current=current, end_charge=None, end_seconds=None)
+    told = json.dumps(asdict(same), sort_keys=True)
     return zlib.crc32(told.encode()) & 0x3FFFFFF
 
 
@@ -164,7 +175,7 @@ class _Hold:
             "cell_off",
             "timer_get secs",
             *self._count(),
-            *(_package("why") * 3),
+            *self._tell_end(),
             "on_finished:",
             "cell_off",
         ]
@@ -262,6 +273,23 @@ class _Hold:
         highest = max(abs(self.order.voltage_min), abs(self.order.voltage_max))
         volts = literal(min(highest, self.device.voltage_max))
         return [f"set_range ab {volts}", f"set_autoranging ab {volts} {volts}"]
+
+    # -- after it ---------------------------------------------------------------------------
+
+    def _tell_end(self) -> list[str]:
+        told = ["store_var beats 0i aa", *(_package("why", "rested") * 2)]
+        return [
+            *(_package("why") * 2),
+            f"store_var beats {TOLD_EVERY}i aa",
+            "set_pgstat_mode 3",
+            *self._volts_range(),
+            "cell_off",
+            f"meas_loop_ocp rested {literal(self.settings.heartbeat)} {literal(TOLD_FOR)}",
+            "add_var beats 1i",
+            *_when(f"beats > {TOLD_EVERY}i", told),
+            f'send_string "{self.serial}"',
+            "endloop",
+        ]
 
     # -- at each look -----------------------------------------------------------------------
 

@@ -13,7 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from drivers.clock import wait_a_moment, wall_seconds
-from drivers.errors import InputError, InstrumentFaultError, LinkError, ReadbackError
+from drivers.errors import (
+    InputError,
+    InstrumentFaultError,
+    LinkError,
+    ReadbackError,
+    StorageError,
+)
 from drivers.methodscript.codec import (
     Accepted,
     Echo,
@@ -106,9 +112,19 @@ class Session:
         return list(Replies().feed(self._spool.read_bytes()))
 
     def forget(self) -> None:
-        """Empty the spool: the run has what it needs of it."""
-        if self._spool is not None:
+        """Empty the spool: the run has what it needs of it.
+
+        Raises:
+            StorageError: it cannot be written.
+        """
+        if self._spool is None:
+            return
+        try:
             self._spool.write_bytes(b"")
+        except OSError as error:
+            raise StorageError(
+                f"{self._spool} cannot be written: {error}; make room, then resume"
+            ) from error
 
     def drop(self) -> None:
         """Let go of the connection; a script goes on to its own end. May be repeated."""
@@ -210,7 +226,8 @@ class Session:
         except OSError as error:
             raise self._lost(error) from None
         if self._spool is not None and data:
-            with self._spool.open("ab") as file:
+            # a full disk keeps nobody from hearing that a cell is off; the run says so itself
+            with suppress(OSError), self._spool.open("ab") as file:
                 file.write(data)
         events = self._replies.feed(data)
         if any(isinstance(event, (Refused, NotAccepted, Failed)) for event in events):

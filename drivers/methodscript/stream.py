@@ -22,6 +22,8 @@ from drivers.potentiostat import Held, HoldOrder, Samples
 
 _SAMPLE = (("ja",), ("eb",), ("ab", "da"), ("ba", "db"), ("ja",))
 _END = (*_SAMPLE, ("aa",))
+_OPEN = (*_END, ("ab",))
+"""An end told again, with the voltage of the cell, which is open since."""
 _GARBLED = (
     "methodscript: the device does not tell the figures of the hold as they were sent: the script "
     "was garbled on its way; the cell is off. Check the cable"
@@ -56,6 +58,8 @@ class Stream:
     """The newest, given out or not."""
     held: Held | None = None
     """How it ended, once the device has said so."""
+    open_voltage: float | None = None
+    """V of the open cell after it: the device has measured it, so the cell is off."""
     dropped: int = 0
     """Lines that were no sample of this hold, or did not come twice."""
     _differed: int = 0
@@ -135,12 +139,17 @@ class Stream:
         seconds, volts, amperes, charge = (variable.value for variable in variables[1:5])
         status = variables[2].status | variables[3].status
         sample = Sample(seconds, volts, amperes, charge, status)
+        ends = len(variables) >= len(_END)
+        if len(variables) == len(_OPEN):
+            self.open_voltage = variables[6].value
+            if self.held is not None:
+                return
         last = -math.inf if self.last is None else self.last.seconds
-        if self.held is not None or not last < sample.seconds + (len(variables) == len(_END)):
+        if self.held is not None or not last < sample.seconds + ends:
             self.dropped += 2
             return
         self._accept(sample)
-        if len(variables) == len(_END):
+        if ends:
             self._end(sample, variables[5].value)
 
     def _check_range(self, current: Variable) -> None:
@@ -205,9 +214,17 @@ def volts_and_amperes(package: Package) -> tuple[float, float] | None:
     return package.variables[2].value, package.variables[3].value
 
 
+def open_since(package: Package) -> float | None:
+    """Return the voltage of the open cell, V, where a line tells the end of any hold again."""
+    if not _is_sample(package) or len(package.variables) != len(_OPEN):
+        return None
+    return package.variables[6].value
+
+
 def _is_sample(package: Package) -> bool:
     variables = package.variables
-    wanted = {len(_SAMPLE): _SAMPLE, len(_END): _END}.get(len(variables), ())
+    shapes = {len(shape): shape for shape in (_SAMPLE, _END, _OPEN)}
+    wanted = shapes.get(len(variables), ())
     return bool(wanted) and all(
         variable.kind in kinds for variable, kinds in zip(variables, wanted, strict=True)
     )

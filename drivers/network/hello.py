@@ -13,9 +13,9 @@ from typing import Any
 
 from drivers.clock import ToldTime
 from drivers.errors import InputError
-from drivers.lab import OpenLab
 from drivers.network.frames import TOKEN, GrammarError
 from drivers.network.interface import Interface, interface
+from drivers.open_lab import OpenLab
 
 Facts = dict[str, Any]
 """What a server tells of itself, as it crosses."""

@@ -16,7 +16,6 @@ from typing import Any
 
 from drivers.clock import RealClock, told_time, wall_seconds
 from drivers.errors import DriverError, LiftlineError
-from drivers.lab import OpenLab
 from drivers.network.cut_off import CutOffs
 from drivers.network.frames import (
     LARGEST_REPLY,
@@ -33,6 +32,7 @@ from drivers.network.hello import Facts, Who, facts_of, who_of
 from drivers.network.interface import Interface
 from drivers.network.view import View
 from drivers.network.work import RefusedError, Work
+from drivers.open_lab import OpenLab
 
 LONGEST_TICK = 1.0
 """s that a driver may take between two yields on a real clock (its contract)."""

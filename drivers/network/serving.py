@@ -19,7 +19,7 @@ import zmq
 
 from drivers.clock import wall_seconds
 from drivers.errors import InputError
-from drivers.lab import Lab, make_clock, open_lab
+from drivers.lab import Lab, make_clock
 from drivers.network.cut_off import CutOffs
 from drivers.network.door import Door
 from drivers.network.frames import LARGEST_REQUEST, MOST_FRAMES
@@ -30,6 +30,7 @@ from drivers.network.keys import SERVER, Keyring
 from drivers.network.ports import Place, harden, receive, send
 from drivers.network.server import LONGEST_TICK, Server
 from drivers.network.view import View
+from drivers.open_lab import open_lab
 
 POLL = 100
 """ms after which the server looks around though nobody asks anything."""

@@ -14,11 +14,11 @@ from typing import Any
 
 from drivers.clock import RealClock, ServedClock, told_time, wall_seconds
 from drivers.codec import pack
-from drivers.lab import OpenLab
 from drivers.network.cut_off import CutOff, CutOffs
 from drivers.network.frames import Reply, Request
 from drivers.network.interface import Interface, Method
 from drivers.network.view import View
+from drivers.open_lab import OpenLab
 
 IDLE = 60.0
 """s after which an action is closed for which nobody asks on, though its controller lives; ours."""

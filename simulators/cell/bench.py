@@ -10,6 +10,7 @@ import json
 import math
 from collections.abc import Generator
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -36,6 +37,7 @@ from simulators.cell.cell_world import CellWorld, HoldRow
 from simulators.cell.channel import Channel, Running
 from simulators.cell.condition import Trips
 from simulators.cell.settings import SimPotentiostatSettings
+from simulators.cell.truth import deeds
 from simulators.draws import generator
 from simulators.faults import LinkDrops, active
 
@@ -264,8 +266,9 @@ class SimPotentiostat(Potentiostat):
 
 
 def _same(one: HoldOrder, other: HoldOrder) -> bool:
-    """True if two orders are one hold; what is left of one has less charge to pass."""
-    return replace(one, end_charge=None) == replace(other, end_charge=None)
+    """True if two orders are one hold; what is left of one has less charge to pass, or time."""
+    any_end: dict[str, Any] = {"end_charge": None, "end_seconds": None}
+    return replace(one, **any_end) == replace(other, **any_end)
 
 
 def _between(samples: Samples, after: float, until: float, most: int | None) -> Samples:
@@ -286,4 +289,5 @@ DRIVER = DriverSpec(
     limits=PotentiostatLimits,
     open=SimPotentiostat,
     simulated=True,
+    ledger=deeds,
 )

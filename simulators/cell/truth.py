@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
+from drivers.ledger import Deed, Ledger
 from simulators.cell.cell_file import CellFile
 from simulators.cell.cell_world import HoldRow, read_holds
 from simulators.world import read_state
@@ -43,6 +44,17 @@ def holds(world: Path) -> list[HoldRow]:
     """Return every hold in a world's file, oldest first."""
     with _reading(world) as db:
         return read_holds(db)
+
+
+def deeds(world: Path) -> Ledger:
+    """Return the holds in a world's file as deeds, in C as the device counts them.
+
+    Of one that still goes on the amount is not known: nothing.
+    """
+    rows = holds(world)
+    made = tuple(Deed("hold", row.meter, abs(row.counted or 0.0)) for row in rows)
+    on = rows and rows[-1].after is None and rows[-1].order.mode != "rest"
+    return Ledger(made, ("cell",) if on else ())
 
 
 def passed(hold: HoldRow) -> float:

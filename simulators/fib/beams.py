@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import cache
 
 from drivers.fib import BeamName, seen
 from simulators.draws import generator
@@ -88,9 +89,9 @@ class Pointing:
         x, y, z = (float(part) for part in displaced)
         u, v = seen(angle, x, y, z)
         if beam == "ion":
-            draws = generator(self._seed, "fib", "beam shift", round(current * 1e13))
-            spread = self._settings.beam_shift / math.sqrt(2) * draws.standard_normal(2)
-            u, v = u - float(spread[0]), v - float(spread[1])
+            spread = self._settings.beam_shift / math.sqrt(2)
+            off_u, off_v = _aside(self._seed, round(current * 1e13))
+            u, v = u - spread * off_u, v - spread * off_v
         for fault in self._settings.faults:
             if isinstance(fault, BeamShiftDrift) and beam == "ion" and fault.at < t:
                 far = fault.rate * (min(t, fault.until) - fault.at)
@@ -100,3 +101,10 @@ class Pointing:
         if jump := at(self._settings.faults, ChargingJump, t):
             u, v = u + jump.by * math.cos(jump.angle), v + jump.by * math.sin(jump.angle)
         return u, v
+
+
+@cache
+def _aside(seed: int, aperture: int) -> tuple[float, float]:
+    """Return by how much an aperture's beam lands aside, against how much is usual: (u, v)."""
+    u, v = generator(seed, "fib", "beam shift", aperture).standard_normal(2)
+    return float(u), float(v)

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from simulators.fib import columns, faces
 from simulators.fib.faces import Edges, Goal
-from simulators.fib.holding import present
+from simulators.fib.holding import middle_at, present
 from simulators.fib.solid import COLUMN, DX, DZ, HALF, NX, Bond, Floats, Solid, band_depth, band_x
 
 WIPED, WIPED_CLEANING = 1e6, 5e6
@@ -116,7 +116,7 @@ def mill_bonds(solid: Solid, box: tuple[float, float, float, float], depth: floa
     """
     gone = 0.0
     for bond in solid.bonds:
-        x, y = _middle(bond)
+        x, y = _middle(solid, bond)
         if box[0] <= x <= box[1] and box[2] <= y <= box[3]:
             taken = min(bond.filled, depth * bond.gap * bond.width)
             bond.filled -= taken
@@ -124,7 +124,8 @@ def mill_bonds(solid: Solid, box: tuple[float, float, float, float], depth: floa
     return gone
 
 
-def _middle(bond: Bond) -> tuple[float, float]:
+def _middle(solid: Solid, bond: Bond) -> tuple[float, float]:
     """Return x and y of a joint's middle (m)."""
     aside = {"needle": 0.0, "post_front": bond.width / 2, "post_back": -bond.width / 2}
-    return bond.x + (bond.gap if bond.joint == "needle" else -bond.gap) / 2, aside[bond.joint]
+    x = bond.x + (bond.gap if bond.joint == "needle" else -bond.gap) / 2
+    return x, middle_at(solid, bond) + aside[bond.joint]

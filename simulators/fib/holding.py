@@ -68,9 +68,21 @@ def carried_end(solid: Solid) -> float:
 
 def joins(bond: Bond, piece: Mask) -> bool:
     """True if a bond's place at the lamella's end is on a piece."""
+    return bool(piece[_column(bond), : round(TOP / DZ)].any())
+
+
+def middle_at(solid: Solid, bond: Bond) -> float:
+    """Return y (m) of the middle of the lamella's end at a bond: it need not be the band's."""
+    end = np.s_[_column(bond), : round(TOP / DZ)]
+    there = solid.thickness_of(end) > 0
+    middles = (solid.front[end] + solid.back[end])[there] / 2
+    return float(middles.mean()) if len(middles) else 0.0
+
+
+def _column(bond: Bond) -> int:
+    """Return the column of the band that is the lamella's last at a bond."""
     inner = bond.x - DX / 2 if bond.joint == "needle" else bond.x + DX / 2
-    column = min(NX - 1, max(0, int((inner + BAND_X) / DX)))
-    return bool(piece[column, : round(TOP / DZ)].any())
+    return min(NX - 1, max(0, int((inner + BAND_X) / DX)))
 
 
 def what_holds(solid: Solid, interface: float, bears: float = 0.0) -> Held:

@@ -51,6 +51,7 @@ from simulators.fib.moves import Moves
 from simulators.fib.picture import Pictures
 from simulators.fib.settings import SimFibSettings
 from simulators.fib.sputter import spot
+from simulators.fib.truth import deeds
 from simulators.fib.work import Work
 
 OVERHEAD = 0.5
@@ -341,4 +342,5 @@ DRIVER = DriverSpec(
     limits=FibLimits,
     open=SimFib,
     simulated=True,
+    ledger=deeds,
 )

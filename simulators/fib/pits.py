@@ -11,6 +11,7 @@ from protocols.fib import Array
 from simulators.fib import columns
 from simulators.fib.bonds import caught
 from simulators.fib.faces import cells_between
+from simulators.fib.holding import middle_at
 from simulators.fib.pieces import Box, Piece
 from simulators.fib.redeposition import captured
 from simulators.fib.solid import DX, DZ, HALF, NZ, Bond, Floats, Solid
@@ -37,7 +38,7 @@ def mill(
     ends = tools.through.deeper(np.zeros(2), np.array([piece.before, piece.after]))
     steps = max(1, math.ceil((ends[1] - ends[0]) / STEP))
     bond = _beside(solid, piece, box, place)
-    towards = _from(box, bond) if bond is not None else (0.0, 0.0)
+    towards = _from(solid, box, bond) if bond is not None else (0.0, 0.0)
     share = caught(bond, piece.pattern, towards, drift) if bond is not None else 0.0
     marks = np.linspace(ends[0], ends[1], steps + 1)
     for top, bottom in pairwise(marks):
@@ -70,16 +71,18 @@ def _dig(solid: Solid, tools: Tools, box: Box, top: float, bottom: float, place:
 
 
 def _beside(solid: Solid, piece: Piece, box: Box, place: str) -> Bond | None:
-    """Return the bond that an array is to fill: on the grid the one on its side."""
-    aside = (box[2] + box[3] - piece.box[2] - piece.box[3]) / 2
-    wanted = "needle"
-    if place == "grid":
-        wanted = "post_front" if piece.pattern.y + aside > 0 else "post_back"
-    return next((bond for bond in solid.bonds if bond.joint == wanted), None)
+    """Return the bond that an array is to fill: on the grid the one on its side of the lamella."""
+    if place != "grid":
+        return next((bond for bond in solid.bonds if bond.joint == "needle"), None)
+    y = piece.pattern.y + (box[2] + box[3] - piece.box[2] - piece.box[3]) / 2
+    for bond in solid.bonds:
+        if bond.joint == ("post_front" if y > middle_at(solid, bond) else "post_back"):
+            return bond
+    return None
 
 
-def _from(box: Box, bond: Bond) -> tuple[float, float]:
+def _from(solid: Solid, box: Box, bond: Bond) -> tuple[float, float]:
     """Return the way from a pit's middle to the joint's, m."""
     outward = bond.gap / 2 if bond.joint == "needle" else -bond.gap / 2
-    at_y = {"needle": 0.0, "post_front": HALF, "post_back": -HALF}[bond.joint]
-    return bond.x + outward - (box[0] + box[1]) / 2, at_y - (box[2] + box[3]) / 2
+    y = middle_at(solid, bond) + {"needle": 0.0, "post_front": HALF, "post_back": -HALF}[bond.joint]
+    return bond.x + outward - (box[0] + box[1]) / 2, y - (box[2] + box[3]) / 2

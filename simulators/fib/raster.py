@@ -11,6 +11,9 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.float64]
 Reals = npt.NDArray[np.float32]
 
+AT_ONCE = 64
+"""Pixels along a row."""
+
 
 @dataclass(frozen=True)
 class Raster:
@@ -87,7 +90,20 @@ class Layer:
 
     def spread(self, weights: Reals) -> Layer:
         """Return it with the columns shared out to pixels, shape (pixels, pixels): rows first."""
-        return Layer(self.plain.T @ weights, self.film.T @ weights, self.cover.T @ weights)
+        return Layer(*(_spread(each, weights) for each in (self.plain, self.film, self.cover)))
+
+
+def _spread(columns: Reals, weights: Reals) -> Reals:
+    """Return the columns' rows times weights, some pixels at once: few columns lie under those."""
+    out = np.zeros((columns.shape[1], weights.shape[1]), np.float32)
+    if columns.any():
+        for begin in range(0, weights.shape[1], AT_ONCE):
+            part = slice(begin, begin + AT_ONCE)
+            under = np.flatnonzero(weights[:, part].any(axis=1))
+            if len(under):
+                some = slice(int(under[0]), int(under[-1]) + 1)
+                np.matmul(columns[some].T, weights[some, part], out=out[:, part])
+    return out
 
 
 def empty(shape: tuple[int, int]) -> Layer:

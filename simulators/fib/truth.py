@@ -6,12 +6,13 @@ import math
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pydantic import TypeAdapter
 
 from drivers.fib import Milling
+from drivers.ledger import Deed, Ledger
 from simulators.fib.chamber import solid_in
 from simulators.fib.exposing import PROCESS_GONE
 from simulators.fib.fib_world import Event, read_arrays, read_events
@@ -81,6 +82,27 @@ def _reading(world: Path) -> Iterator[sqlite3.Connection]:
     uri = f"{world.resolve().as_uri()}?mode=ro"
     with closing(sqlite3.connect(uri, uri=True)) as db:
         yield db
+
+
+def deeds(world: Path) -> Ledger:
+    """Return images and patterns in a world's file as deeds, in C that left their column."""
+    with _reading(world) as db:
+        events = read_events(db)
+    made: dict[int, Deed] = {}
+    ions = electrons = 0.0
+    for event in events:
+        if event.kind == "begin":
+            action = "mill" if event.note else event.of.replace(" ", "_")
+            meter = electrons if action == "electron_image" else ions
+            made[event.number] = Deed(action, meter, 0.0)
+        ions, electrons = ions + event.ions, electrons + event.electrons
+        if event.kind == "beam":
+            one = made[event.number]
+            reached = electrons if one.action == "electron_image" else ions
+            made[event.number] = replace(one, amount=reached - one.meter)
+    harm = tuple(event.kind for event in events if event.kind.startswith(UNSAFE))
+    ended = {event.number for event in events if event.kind == "end"}
+    return Ledger(tuple(made.values()), ("beam",) if made.keys() - ended else (), harm)
 
 
 def truth(world: Path) -> Truth:

@@ -37,6 +37,7 @@ from simulators.xps.gun import SPOT, Gun
 from simulators.xps.hidden import SOURCE_ANGLE, TAKE_OFF, settle
 from simulators.xps.scans import Scan, Scans
 from simulators.xps.settings import SimXpsSettings
+from simulators.xps.truth import deeds
 from simulators.xps.view import View, energies_of
 from simulators.xps.xps_world import Event, XpsWorld
 
@@ -355,4 +356,5 @@ DRIVER = DriverSpec(
     limits=XpsLimits,
     open=SimXps,
     simulated=True,
+    ledger=deeds,
 )

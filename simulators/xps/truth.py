@@ -8,14 +8,16 @@ from __future__ import annotations
 import json
 import math
 import sqlite3
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
+from drivers.ledger import Deed, Ledger
 from protocols.core_levels import core_level
 from protocols.xps import DepthProfile, Region, WatchedRegion
 from simulators.world import read_state
@@ -157,6 +159,31 @@ def ledger(path: Path) -> list[Event]:
 def etch_seconds(path: Path) -> float:
     """Return for how long ions have been on the specimen in a world's file."""
     return math.fsum(event.seconds for event in ledger(path) if event.kind == "ions")
+
+
+_DEEDS = {"scan": ("acquire", "x-rays", "scanned"), "etch": ("etch", "ions", "etched")}
+"""Of each beginning its action, what the ledger counts of it, and its end."""
+
+
+def deeds(path: Path) -> Ledger:
+    """Return scans and etches in a world's file as deeds, in seconds of X-rays and of ions."""
+    events = ledger(path)
+    totals: dict[str, float] = defaultdict(float)
+    made: list[Deed] = []
+    open_: dict[str, int] = {}
+    for event in events:
+        for begin, (action, counted, end) in _DEEDS.items():
+            if event.kind == begin:
+                open_[begin] = len(made)
+                made.append(Deed(action, totals[counted], 0.0))
+            elif event.kind == counted:
+                totals[counted] += event.seconds
+                last = made[open_[begin]]
+                made[open_[begin]] = replace(last, amount=totals[counted] - last.meter)
+            elif event.kind == end:
+                del open_[begin]
+    on = {"scan": "detector", "etch": "ions"}
+    return Ledger(tuple(made), tuple(on[begin] for begin in open_))
 
 
 def _line(

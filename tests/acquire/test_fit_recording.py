@@ -15,7 +15,7 @@ from acquire.replay import fitted, origin, parse_etch_time, recorded_lab
 from drivers.action import result_of
 from drivers.clock import JumpingClock
 from drivers.errors import InputError, RecordingError
-from drivers.lab import open_lab
+from drivers.open_lab import open_lab
 from drivers.vamas.content import Block, Ordinate, VamasFile, evenly
 from protocols.loader import LoadedProtocol
 from protocols.xps import DepthProfile

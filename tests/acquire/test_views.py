@@ -16,7 +16,7 @@ from acquire.eds.scan_data import read_scan
 from acquire.files import PART, whole
 from acquire.pages.report import write_report
 from acquire.record import RunRecord
-from acquire.views import Views, rebuild
+from acquire.views import Turns, Views, rebuild
 from drivers.stem import EnergyAxis, StemSetup
 from tests.acquire.made_run import CHANNELS, N_FROM, PITCH, POINTS, SETUP, STEP, TWICE, MadeRun
 from tests.campaigns.scan import start
@@ -378,3 +378,25 @@ def test_a_run_on_the_simulators_leaves_views_and_a_page_of_all_it_measured(
     page = write_report(folder).read_text(encoding="utf-8")
     assert "3 passes" in page
     assert "180 ms in an even scan" in page
+
+
+def test_runs_side_by_side_take_turns(
+    a_run_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now, written = 0.0, []
+
+    def rebuild_in_a_second(folder: Path) -> None:
+        nonlocal now
+        now += 1.0
+        written.append(folder)
+
+    monkeypatch.setattr(views, "wall_seconds", lambda: now)
+    monkeypatch.setattr(views, "rebuild", rebuild_in_a_second)
+    turns = Turns()
+    runs = [Views(folder, turns=turns) for folder in (a_run_folder, tmp_path)]
+    for second in range(60):
+        now = max(now, float(second))
+        for run in runs:
+            run.refresh_if_due()
+    assert len(written) <= 6
+    assert set(written) == {a_run_folder, tmp_path}

@@ -15,8 +15,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from acquire.launch import Desk, RunEnd, begin_run
+from acquire.launch import RunEnd, begin_run
 from acquire.record import RunRecord
+from acquire.share import Desk
 from drivers.lab import Chosen, Lab
 from protocols.loader import load_protocol
 from simulators.cell.bench import DRIVER

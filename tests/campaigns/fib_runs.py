@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from acquire.check import plan
-from acquire.launch import Desk, begin_run
+from acquire.launch import begin_run
 from acquire.operator import Command, Inbox
 from acquire.record import RunRecord
+from acquire.share import Desk
 from drivers.cryo import CryoLimits
 from drivers.errors import LiftlineError
 from drivers.fib import FibLimits

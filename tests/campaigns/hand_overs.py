@@ -19,8 +19,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from acquire.launch import Desk, begin_run
+from acquire.launch import begin_run
 from acquire.operator import Command, Inbox
+from acquire.share import Desk
 from drivers.errors import LiftlineError
 from protocols.lift_out import LiftOut
 from protocols.loader import load_protocol

@@ -21,9 +21,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from acquire.launch import Desk, begin_run
+from acquire.launch import begin_run
 from acquire.operator import Command, Inbox
 from acquire.record import RunRecord
+from acquire.share import Desk
 from drivers.errors import LiftlineError
 from protocols.lift_out import LiftOut
 from protocols.loader import LoadedProtocol, find_protocol, load_protocol

@@ -75,7 +75,11 @@ def recorded(seed: int = 1) -> bytes:
     device = DEVICES["es4_hr"]
     channel = Channel(device, load_cell("li-lipon-lnmo"), seed=seed)
     program = read_script(hold_script(ORDER, device, SETTINGS, "SIM0001"))
-    lines = [out for out in Machine(program, channel, 0.0).run() if isinstance(out, str)]
+    lines = []
+    for out in Machine(program, channel, 0.0).run():
+        lines += [out] if isinstance(out, str) else []
+        if out == "M000B":  # the end was told; that it is told again adds nothing
+            break
     return "".join(f"{line}\n" for line in lines).encode()
 
 

@@ -26,7 +26,7 @@ REASONS: Mapping[str, tuple[str, ...]] = {
     "soft_short": ("soft short", "short", "efficiency"),
     "hard_short": ("short", "contact lost", "range", "V, outside"),
     "contact_lost": ("contact lost", "contact", "open", "V, outside"),
-    "resistance_rises": ("resistance", "fade", "contact lost"),  # 0.5 of itself a day: long nights
+    "resistance_rises": ("resistance",),
     "lithium_depletes": ("efficiency", "fade"),
     "overloads": ("overload",),
     "nan_samples": ("NaN",),

@@ -1,4 +1,4 @@
-"""A short line scan for crash campaigns, and what is compared afterwards."""
+"""A short line scan for tests of crashes, and what is compared afterwards."""
 
 from __future__ import annotations
 
@@ -12,11 +12,13 @@ import numpy as np
 import numpy.typing as npt
 
 from acquire.flags import Flag
-from acquire.launch import Desk, RunEnd, begin_run
+from acquire.launch import RunEnd, begin_run
 from acquire.record import RunRecord
+from acquire.share import Desk
 from drivers.action import result_of
 from drivers.clock import JumpingClock
-from drivers.lab import open_lab, simulated_lab
+from drivers.lab import simulated_lab
+from drivers.open_lab import open_lab
 from drivers.stem import Area, Spectrum
 from protocols.eds import EdsLineScan
 from protocols.loader import load_protocol

@@ -1,12 +1,9 @@
-"""Crash campaigns: short ones in the default run, whole ones with -m slow."""
+"""What a crash leaves, and how a run goes on from it; the campaign itself is `liftline torture`."""
 
 from __future__ import annotations
 
-import os
 import random
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -20,51 +17,6 @@ from drivers.lab import simulated_lab
 from protocols.loader import load_protocol
 from simulators.truth import exposures
 from tests.campaigns.scan import compare, desk, kept, start, write_protocol
-
-posix = pytest.mark.skipif(not hasattr(os, "fork"), reason="forks a process per crash")
-
-
-def campaign(module: str, *words: object) -> str:
-    """Run a campaign in a process of its own, as it forks or kills, and return what it prints."""
-    command = [sys.executable, "-m", f"tests.campaigns.{module}", *map(str, words)]
-    result = subprocess.run(command, capture_output=True, text=True)
-    assert result.returncode == 0, result.stdout + result.stderr
-    return result.stdout
-
-
-@posix
-@pytest.mark.timeout(240)
-def test_a_crash_at_some_boundaries_of_the_journal_loses_and_repeats_nothing(
-    tmp_path: Path,
-) -> None:
-    assert "0 problems" in campaign("boundaries", tmp_path, 7, 9)
-
-
-@posix
-@pytest.mark.slow
-@pytest.mark.timeout(600)
-def test_a_crash_at_every_boundary_of_an_8_point_run_loses_and_repeats_nothing(
-    tmp_path: Path,
-) -> None:
-    assert "0 problems" in campaign("boundaries", tmp_path, 8, 1)
-
-
-@pytest.mark.timeout(240)
-def test_kill_9_at_a_few_random_moments_loses_and_repeats_nothing(tmp_path: Path) -> None:
-    assert "0 wrong" in campaign("kills", tmp_path, 2)
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(900)
-def test_kill_9_at_8_random_moments_loses_and_repeats_nothing(tmp_path: Path) -> None:
-    assert "0 wrong" in campaign("kills", tmp_path, 8)
-
-
-@posix
-@pytest.mark.slow
-@pytest.mark.timeout(600)
-def test_a_lift_out_that_crashes_goes_on_and_mills_nothing_twice(tmp_path: Path) -> None:
-    assert "0 problems" in campaign("fib_crashes", tmp_path, 1, 11)
 
 
 def unfinished(folder: Path) -> Path:
@@ -180,7 +132,7 @@ def test_a_valve_that_trips_stops_a_slow_scan_at_the_next_tick(
 
 def test_resume_time_of_a_published_scan_is_spent_on_nothing_else(tmp_path: Path) -> None:
     """The time itself is measured in tests/benchmarks; here: it is far below that of the run."""
-    from acquire.launch import Desk
+    from acquire.share import Desk
     from tests.campaigns.scan import Silent
 
     lab = simulated_lab({"stem": {}})
@@ -198,3 +150,19 @@ def test_resume_time_of_a_published_scan_is_spent_on_nothing_else(tmp_path: Path
 def test_a_folder_without_a_run_is_refused(tmp_path: Path) -> None:
     with pytest.raises(RunFolderError, match=r"is not the folder of a run"):
         resume_run(tmp_path, desk=desk())
+
+
+@pytest.mark.parametrize("spoilt", [None, b"", b"II*\0 half an image"])
+def test_an_image_that_is_lost_or_spoilt_is_named_and_the_run_goes_on_when_it_is_back(
+    tmp_path: Path, spoilt: bytes | None
+) -> None:
+    copy = unfinished(tmp_path)
+    (image, *_) = sorted((copy / "data" / "images").iterdir())
+    kept = image.read_bytes()
+    image.unlink()
+    if spoilt is not None:
+        image.write_bytes(spoilt)
+    with pytest.raises(RunFolderError, match=rf"{image.name}: the journal names this image"):
+        resume_run(copy, desk=desk())
+    image.write_bytes(kept)
+    assert resume_run(copy, desk=desk()).state == "finished"

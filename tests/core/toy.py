@@ -18,7 +18,8 @@ from pydantic import Field
 from drivers.action import Remainder, Spend, action
 from drivers.clock import Clock, JumpingClock
 from drivers.errors import DriverError, InstrumentFaultError
-from drivers.lab import DriverSpec, Identity, Lab, NoSettings, OpenLab, OpenRequest
+from drivers.lab import DriverSpec, Identity, Lab, NoSettings, OpenRequest
+from drivers.open_lab import OpenLab
 from protocols.model import Step, Written
 
 

@@ -19,11 +19,12 @@ pytest.importorskip("fibsem", reason="needs liftline[openfibsem]")
 
 from acquire.fib import lift_out
 from acquire.fib.session import Session
-from acquire.launch import Desk, RunEnd, begin_run, resume_run
+from acquire.launch import RunEnd, begin_run, resume_run
 from acquire.operator import Command, Inbox
 from acquire.record import Done, RunRecord
+from acquire.share import Desk
 from drivers.fib import Milled
-from drivers.lab import load_lab
+from drivers.lab_file import load_lab
 from protocols.loader import load_protocol
 from tests.campaigns.scan import Silent
 from tests.drivers.fibsem_demo import TRENCH

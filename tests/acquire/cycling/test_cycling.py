@@ -144,6 +144,14 @@ def test_a_hold_that_the_device_went_on_with_is_taken_up(tmp_path: Path, away: f
     assert len(rows) == 2 + 6
 
 
+def test_what_a_meter_counts_of_an_open_cell_ends_no_rest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("acquire.attempts.METER_EVERY", 0.0)
+    made = bench(tmp_path, step(2), current_offset=1e-3, block=1.0)
+    assert made.go()["cycles"] == 2
+
+
 def test_the_protocol_says_what_it_may_spend() -> None:
     asked = step(3)
     nominal = asked.nominal.capacity

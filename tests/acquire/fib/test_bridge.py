@@ -43,13 +43,18 @@ def test_a_cut_in_too_dark_an_image_is_not_told() -> None:
     assert found.refusal is not None
 
 
-def joint(bridged: float, frames: int, seed: int) -> BeamPicture:
-    """Return a face beside a gap that is as dark, under a bright top; a share is bridged."""
+def joint(bridged: float, frames: int, seed: int, behind: float = 0.42) -> BeamPicture:
+    """Return a face beside a gap, `behind` which it is as dark, under a bright top.
+
+    A share is bridged.
+    """
     u, v = grid(18e-6, 512)
     lamella = (u < 6e-6) & (v > -0.5e-6)
     bright = np.where(lamella & (v < 0.5e-6), 0.52, np.where(u > 6.25e-6, 0.33, 0.42))
     bright = np.where(v < -0.5e-6, 0.3, bright)
-    metal = (u > 6e-6) & (u < 6.25e-6) & (v > 0.6e-6) & (v < 0.6e-6 + bridged * 1.2e-6)
+    gap = (u > 6e-6) & (u < 6.25e-6)
+    bright = np.where(gap & (v > -0.5e-6), behind, bright)
+    metal = gap & (v > 0.6e-6) & (v < 0.6e-6 + bridged * 1.2e-6)
     picture = noisy(np.where(metal, 0.475, bright) * 26.0 * frames, 18e-6, 20e-9, seed)
     return replace(picture, charge=float(frames))
 
@@ -60,5 +65,16 @@ def test_a_bridge_of_poor_contrast_is_told_with_more_frames(bridged: float) -> N
     before, noise = joint(0.0, 1, 1), joint(bridged, 1, 2)
     assert "more dose" in (bridged_share(before, noise, gap=gap, inwards=-1).refusal or "")
     found = bridged_share(before, joint(bridged, 32, 3), gap=gap, inwards=-1)
+    assert found.value == pytest.approx(bridged, abs=0.12)
+    assert found.refusal is None
+
+
+@pytest.mark.parametrize("bridged", [0.0, 0.5, 1.0])
+def test_a_bridge_beside_a_face_that_is_hardly_brighter_than_the_gap_is_told(
+    bridged: float,
+) -> None:
+    gap = (6.0e-6, 6.25e-6, 0.6e-6, 1.8e-6)
+    before, after = (joint(share, 32, 4, behind=0.4) for share in (0.0, bridged))
+    found = bridged_share(before, after, gap=gap, inwards=-1)
     assert found.value == pytest.approx(bridged, abs=0.12)
     assert found.refusal is None

@@ -44,6 +44,16 @@ def test_the_closed_share_of_a_gap_is_seen(closed: float) -> None:
     assert found.closed.value == pytest.approx(closed, abs=0.08)
 
 
+def test_a_wide_gap_over_a_floor_that_is_not_the_darkest_is_seen() -> None:
+    u, v = grid(FIELD, 512)
+    bodies = np.where(u < 1e-6, 0.4, 0.55)
+    mean = np.where((u > 1e-6) & (u < 1.9e-6), 0.24, bodies)
+    picture = noisy(np.where(v > 2e-6, 0.16, mean) * 500, FIELD, 20e-9, 1)
+    found = joint_gap(picture, u=1.4e-6, v=0.0, reach=1.2e-6, across="u", along=1.2e-6)
+    assert found.width.value == pytest.approx(0.9e-6, abs=40e-9)
+    assert found.closed.value < 0.05
+
+
 def test_a_gap_that_is_wholly_closed_has_no_width() -> None:
     found = joint_gap(gap(0.3e-6, 1.0), u=1.1e-6, v=0.0, reach=1e-6, across="u", along=1.2e-6)
     assert found.closed.value == 1.0

@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
-from acquire.launch import Desk, RunEnd, begin_run
+from acquire.launch import RunEnd, begin_run
 from acquire.operator import Command, Inbox
+from acquire.share import Desk
 from drivers.cryo import CryoLimits
 from drivers.fib import FibLimits
 from drivers.lab import Chosen, Lab, NoSettings
@@ -150,6 +151,16 @@ def test_a_weld_is_verified_before_the_bridge_is_cut_and_the_lamella_lifted(
     names = [name for name, value in entries(end, "decide") if value is True]
     order = [f"verified: {fact}" for fact in ("needle weld", "cut free", "lamella on needle")]
     assert [name for name in names if name in order][:3] == order
+
+
+def test_the_tip_goes_as_deep_as_the_surface_is_seen_to_lie(lifted: Callable[..., RunEnd]) -> None:
+    high = {"x": "0 mm", "y": "0 mm", "z": "0.8 um"}  # of the stage: the site lies so much lower
+    end = lifted("needle_in", "weld", "they are done", site=high)
+    assert end.state == "finished", end.reason
+    told = [value for name, value in entries(end, "decide") if name == "surface at"]
+    assert told == pytest.approx([-0.8e-6] * len(told), abs=0.3e-6)
+    gaps = [value for name, value in entries(end, "decide") if name == "gap"]
+    assert 0.1e-6 < gaps[-1] < 0.5e-6
 
 
 def test_what_is_not_bridged_is_asked_about_and_never_cut_free(

@@ -11,7 +11,7 @@ from acquire.actions import OUT_OF_DATE
 from acquire.record import Done, RunRecord
 from drivers.fib import Milled
 from simulators.fib.truth import truth
-from tests.campaigns.fib_boundaries import READINGS, rehearse, resume_after
+from tests.campaigns.rehearsals import READINGS, rehearse, resume_after
 
 MIDDLE = 15
 """Of the 30 readings of the cut."""

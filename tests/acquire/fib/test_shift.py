@@ -33,6 +33,19 @@ def test_the_site_has_moved_as_far_as_it_has(du: float, dv: float) -> None:
     assert shifted.length.value == pytest.approx(math.hypot(du, dv), abs=40e-9)
 
 
+def test_pictures_of_few_and_of_many_frames_are_compared_as_well() -> None:
+    found = []
+    for frames, du, seed in ((1, 0.0, 1), (16, 70e-9, 2)):
+        view = VIEW.model_copy(update={"field": 18e-6, "frames": frames})
+        scene = Scene(on_grid(1.5e-6), STACK, place="grid", shift=(-6e-6 + du, 0.0))
+        pixels = picture(scene, view, seed=seed)
+        size = view.field / view.pixels
+        found.append(BeamPicture(pixels, size, "ion", 0.0, view.charge))
+    for first, second, moved in ((0, 1, 70e-9), (1, 0, -70e-9)):
+        shifted = shift_between(found[first], found[second], 0.6e-6)
+        assert shifted.u.value == pytest.approx(moved, abs=30e-9)
+
+
 def test_more_than_allowed_is_refused() -> None:
     shifted = shift_between(site(0.0, 0.0, 1), site(1.5e-6, 0.0, 2), 0.5e-6)
     assert shifted.u.refusal is not None

@@ -227,8 +227,59 @@ def test_a_look_at_a_night_touches_nothing(
 ) -> None:
     path = write(tmp_path, {"A": {}, "B": {}})
     assert look(path, tmp_path, as_json=False) == 0
-    assert capsys.readouterr().out == "A: not begun\nB: not begun\n"
+    out = capsys.readouterr().out.splitlines()
+    assert out[::2] == ["A: not begun", "B: not begun"]
+    assert all(line.startswith("  about 1.6 h left, done ") for line in out[1::2])
     assert not (tmp_path / "test").exists()
     night(path, tmp_path)
     look(path, tmp_path, as_json=False)
     assert f"A: done\n  {CYCLES} of {CYCLES} cycles" in capsys.readouterr().out
+
+
+def test_a_link_that_breaks_in_a_hold_is_tried_again_later_and_later(tmp_path: Path) -> None:
+    drops = {
+        "faults": [{"kind": "link_drops", "at": 2000.0, "lasting": 10_000.0}],
+        "down_time": 1800.0,
+    }
+    code, cells, said = night(write(tmp_path, {"A": {}, "B": drops}), tmp_path)
+    assert code == 0
+    assert [cells[name]["state"] for name in "AB"] == ["done", "done"]
+    assert cells["A"]["links_lost"] == 0
+    assert cells["B"]["links_lost"] >= 1
+    waits = [text.split("again in ")[1] for text in said if "it is tried again in" in text]
+    assert waits[:3] == ["1 min", "2 min", "4 min"]
+    assert "lost" in (tmp_path / "test" / "summary.txt").read_text(encoding="utf-8")
+
+
+def test_a_link_that_stays_broken_holds_its_cell_in_the_end(tmp_path: Path) -> None:
+    drops = {"faults": [{"kind": "link_drops", "at": 2000.0}]}
+    code, cells, _ = night(write(tmp_path, {"A": {}, "B": drops}), tmp_path)
+    assert code == 1
+    assert [cells[name]["state"] for name in "AB"] == ["done", "held"]
+    assert "tried 24 times" in cells["B"]["reason"]
+    assert cells["B"]["done_utc"] is None
+
+
+def test_a_disk_that_is_full_holds_a_cell_until_the_next_command_finds_room(tmp_path: Path) -> None:
+    path = write(tmp_path, {"A": {}, "B": {}})
+    protocol = tmp_path / "short.yaml"
+    protocol.write_text(PROTOCOL.replace("every: 60 s", "every: 1 s"), encoding="utf-8")
+    plan = json.loads(path.read_text(encoding="utf-8"))
+    small = {
+        "name": "small",
+        "clock": "jumping",
+        "storage_limit_mb": 0.1,
+        "instruments": {"potentiostat": {"driver": "simulated-potentiostat"}},
+    }
+    (tmp_path / "small.yaml").write_text(json.dumps(small), encoding="utf-8")
+    plan["cells"][1] |= {"lab": "small.yaml", "settings": {}}
+    path.write_text(json.dumps(plan), encoding="utf-8")
+    code, cells, _ = night(path, tmp_path)
+    assert code == 1
+    assert [cells[name]["state"] for name in "AB"] == ["done", "held"]
+    assert "the record cannot be written" in cells["B"]["reason"]
+    (kept,) = tmp_path.glob("test/B/*/lab.yaml")
+    kept.write_text(json.dumps({**small, "storage_limit_mb": 50}), encoding="utf-8")
+    code, cells, _ = night(path, tmp_path)
+    assert code == 0
+    assert [cells[name]["state"] for name in "AB"] == ["done", "done"]

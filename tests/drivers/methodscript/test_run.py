@@ -6,9 +6,12 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from threading import Thread
 
+import numpy as np
 import pytest
 
+from acquire.cycling.cycling_data import read_cycling
 from acquire.launch import begin_run, resume_run
+from acquire.record import RunRecord
 from drivers.clock import wait_a_moment, wall_seconds
 from drivers.lab import GROUP, Chosen, Lab
 from drivers.methodscript import DRIVER
@@ -58,6 +61,12 @@ def test_a_few_cycles_are_run(tmp_path: Path) -> None:
         assert not bench.channel.cell_on
         throughput = bench.channel.state(bench.device.now()).throughput
     assert throughput == pytest.approx(4 * 5.2e-3, rel=0.1)
+    with RunRecord(end.folder) as record:
+        data = read_cycling(record, record.steps()[0])
+    assert data is not None
+    times = data.column("test_time")
+    assert (np.diff(times) >= 0).all()
+    assert times[-1] == pytest.approx(sum(hold.hold_time[-1] for hold in data.holds), rel=0.02)
 
 
 def break_in_a_hold(bench: Bench) -> None:

@@ -11,11 +11,12 @@ from typing import Any
 
 from drivers.clock import Clock, wait_a_moment, wall_seconds
 from drivers.errors import InputError
-from drivers.lab import Chosen, Driver, Lab, NoLimits, make_clock, met, open_lab, simulated_lab
+from drivers.lab import Chosen, Driver, Lab, NoLimits, make_clock, met, simulated_lab
 from drivers.network.keys import Keyring
 from drivers.network.ports import Place
 from drivers.network.remote import DRIVER, RemoteSettings
 from drivers.network.serving import Counter, serve
+from drivers.open_lab import open_lab
 
 LONGEST = 20.0
 

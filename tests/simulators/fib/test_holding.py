@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from drivers.fib import Milling
 from protocols.lift_out import StageName
 from simulators.fib.bonds import BEARS, begin_weld
 from simulators.fib.holding import what_holds
@@ -66,18 +67,27 @@ def test_several_passes_mill_the_bond_away_again() -> None:
     assert often.solid.bonds[0].filled < 0.3 * once.solid.bonds[0].filled
 
 
-def test_on_the_grid_each_face_has_its_own_weld() -> None:
+@pytest.mark.parametrize("off", [-0.5e-6, 0.0, 0.5e-6])
+def test_on_the_grid_each_face_has_its_own_weld_wherever_the_lamella_was_cut(off: float) -> None:
     site = at("weld_grid")
+    for face in (site.solid.front, site.solid.back):
+        face += off
     front, back = (
         begin_weld(site.solid, joint, 0.3e-6, 2e-6, 0.75e-6)
         for joint in ("post_front", "post_back")
     )
     job = weld(10e-9)
-    array = job.patterns[0].model_copy(update={"x": 0.8e-6, "y": 0.75e-6, "scan": "left_to_right"})
-    job = type(job)("weld", (array,), job.current, job.voltage, job.charge)
-    site.do(job, place="grid")
+
+    def beside(y: float) -> Milling:
+        change = {"x": 0.8e-6, "y": off + y, "scan": "left_to_right"}
+        array = job.patterns[0].model_copy(update=change)
+        return Milling("weld", (array,), job.current, job.voltage, job.charge)
+
+    site.do(beside(0.4e-6), place="grid")
     assert front.area > 0.8e-12
     assert back.filled == 0.0
+    site.do(beside(-0.4e-6), place="grid")
+    assert back.area > 0.8e-12
 
 
 def test_without_any_weld_a_severed_lamella_is_lost() -> None:

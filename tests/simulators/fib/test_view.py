@@ -103,7 +103,7 @@ def test_leaning_faces_are_seen_beside_the_top_and_darker() -> None:
 
 def test_the_electron_beam_sees_the_layers_down_the_front_face() -> None:
     scene = Scene(on_grid(), STACK, "grid", shift=(-LENGTH, 0.0))
-    image = picture(scene, NEAR, "electron", FACE)
+    image = picture(scene, NEAR.model_copy(update={"frames": 64}), "electron", FACE)
 
     def at_depth(depth: float) -> float:
         v = 0.75e-6 * math.cos(FACE) + depth * math.sin(FACE)
@@ -187,10 +187,11 @@ def test_poor_contrast_brings_the_lamella_and_the_trench_nearer() -> None:
 def test_a_lifted_lamella_leaves_a_hole_and_is_seen_where_it_is() -> None:
     solid = severed(trenched())
     solid.held, solid.moved = "needle", (0.0, 5e-6, 10e-6)
-    image = picture(Scene(solid, STACK))
+    view = WIDE.model_copy(update={"frames": 64})
+    image = picture(Scene(solid, STACK), view)
     assert mean(image, WIDE, 0, 0) < 0.7 * mean(image, WIDE, 0, 5e-6)
     solid.held = "lost"
-    gone = picture(Scene(solid, STACK))
+    gone = picture(Scene(solid, STACK), view)
     assert mean(gone, WIDE, 0, 5e-6) < 0.8 * mean(image, WIDE, 0, 5e-6)
 
 

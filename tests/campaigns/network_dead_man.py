@@ -22,18 +22,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from acquire.actions import OUT_OF_DATE
 from acquire.launch import resume_run
 from acquire.record import RunRecord
 from drivers.clock import wait_a_moment, wall_seconds
+from drivers.fib import Milled
 from drivers.lab import Lab, OpenRequest, simulated_lab
 from drivers.network.server import LONGEST_TICK
 from drivers.xps import Etched
 from simulators.cell import truth as cells
 from simulators.fib.fib_world import read_events
 from simulators.xps import truth as spectrometers
-from tests.campaigns.fib_crashes import asked_by_purpose
 from tests.campaigns.scan import desk
-from tests.campaigns.xps_kills import liftline
 from tests.drivers.network.served import served
 
 FACTOR = 60.0
@@ -79,6 +79,26 @@ class Case:
     """(world, run folder) -> what was done that the record did not ask for."""
 
 
+def _liftline(*words: str) -> list[str]:
+    """Return the command line that runs this installation's liftline."""
+    return [sys.executable, "-m", "acquire.cli", *words]
+
+
+def _asked(run: Path, purpose: str) -> float:
+    """Return the charge (C) of a purpose's patterns by the journal, each action once.
+
+    Of one that was placed afresh for its rest, what was done before counts with it.
+    """
+    asked = 0.0
+    with RunRecord(run) as record:
+        for done in record.done(0, "fib.mill", Milled):
+            (job,) = done.arguments
+            if job["purpose"] == purpose:
+                whole = done.result.charge if done.ended_by == OUT_OF_DATE else job["charge"]
+                asked += whole - job["done"]
+    return asked
+
+
 def _fib(world: Path) -> list[Any]:
     with closing(sqlite3.connect(f"{world.resolve().as_uri()}?mode=ro", uri=True)) as db:
         return read_events(db)
@@ -96,7 +116,7 @@ def _milled(world: Path, began: float) -> float | None:
 def _milled_wrong(world: Path, run: Path) -> list[str]:
     names = {e.number: e.of for e in _fib(world) if e.kind == "begin"}
     ions = [e.ions for e in _fib(world) if e.kind == "beam" and names.get(e.number) == "trench"]
-    asked = asked_by_purpose(run)["trench"]
+    asked = _asked(run, "trench")
     more = sum(ions) / asked - 1
     return [] if abs(more) < 1e-6 else [f"{sum(ions):.6g} C landed, {asked:.6g} C were asked for"]
 
@@ -208,7 +228,7 @@ def kill_one(folder: Path, name: str, seed: int) -> Killed:
     world = folder / "worlds" / f"world-{case.role}.db"
     with served(lab, folder=folder / "worlds", seed=seed) as place:
         _operator(folder, place.requests, case)
-        command = liftline(
+        command = _liftline(
             "run",
             *(str(folder / "protocol.yaml"), "--lab", str(folder / "lab.yaml")),
             *("--out", str(folder / "runs"), "--json"),

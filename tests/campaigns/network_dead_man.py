@@ -22,18 +22,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from acquire.actions import OUT_OF_DATE
 from acquire.launch import resume_run
 from acquire.record import RunRecord
 from drivers.clock import wait_a_moment, wall_seconds
+from drivers.fib import Milled
 from drivers.lab import Lab, OpenRequest, simulated_lab
 from drivers.network.server import LONGEST_TICK
 from drivers.xps import Etched
 from simulators.cell import truth as cells
 from simulators.fib.fib_world import read_events
 from simulators.xps import truth as spectrometers
-from tests.campaigns.fib_crashes import asked_by_purpose
 from tests.campaigns.scan import desk
-from tests.campaigns.xps_kills import liftline
 from tests.drivers.network.served import served
 
 FACTOR = 60.0
@@ -93,10 +93,24 @@ def _milled(world: Path, began: float) -> float | None:
     return next((e.t for e in _fib(world) if e.kind == "end" and e.t > began), None)
 
 
+def _asked(run: Path) -> float:
+    """Return the charge (C) of the trenches by the record, each action once.
+
+    Of one that was placed afresh for its rest, what was done before counts with it.
+    """
+    charge = 0.0
+    with RunRecord(run) as record:
+        for done in record.done(0, "fib.mill", Milled):
+            (job,) = done.arguments
+            whole = done.result.charge if done.ended_by == OUT_OF_DATE else job["charge"]
+            charge += whole - job["done"]
+    return charge
+
+
 def _milled_wrong(world: Path, run: Path) -> list[str]:
     names = {e.number: e.of for e in _fib(world) if e.kind == "begin"}
     ions = [e.ions for e in _fib(world) if e.kind == "beam" and names.get(e.number) == "trench"]
-    asked = asked_by_purpose(run)["trench"]
+    asked = _asked(run)
     more = sum(ions) / asked - 1
     return [] if abs(more) < 1e-6 else [f"{sum(ions):.6g} C landed, {asked:.6g} C were asked for"]
 
@@ -208,8 +222,8 @@ def kill_one(folder: Path, name: str, seed: int) -> Killed:
     world = folder / "worlds" / f"world-{case.role}.db"
     with served(lab, folder=folder / "worlds", seed=seed) as place:
         _operator(folder, place.requests, case)
-        command = liftline(
-            "run",
+        command = (
+            *(sys.executable, "-m", "acquire.cli", "run"),
             *(str(folder / "protocol.yaml"), "--lab", str(folder / "lab.yaml")),
             *("--out", str(folder / "runs"), "--json"),
         )

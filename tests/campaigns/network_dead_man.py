@@ -175,7 +175,10 @@ class Killed:
 
 
 def _watched(lab: Lab, role: str, drivers: dict[str, Any]) -> Lab:
-    """Return the lab, the driver of a role noted when it is opened: for its world's time."""
+    """Return the lab, the driver of a role noted when it is opened: for its world's time.
+
+    A reading may age as long on the wall as it may on a clock that is not scaled.
+    """
 
     def noting(open_it: Callable[[OpenRequest], Any]) -> Callable[[OpenRequest], Any]:
         def open_and_note(request: OpenRequest) -> Any:
@@ -184,13 +187,13 @@ def _watched(lab: Lab, role: str, drivers: dict[str, Any]) -> Lab:
 
         return open_and_note
 
-    chosen = tuple(
-        replace(each, spec=replace(each.spec, open=noting(each.spec.open)))
-        if each.role == role
-        else each
-        for each in lab.instruments
-    )
-    return replace(lab, instruments=chosen)
+    chosen = []
+    for each in lab.instruments:
+        spec = replace(each.spec, open=noting(each.spec.open)) if each.role == role else each.spec
+        age = FACTOR * each.limits.reading_age_max  # type: ignore[attr-defined]
+        limits = each.limits.model_copy(update={"reading_age_max": age})
+        chosen.append(replace(each, spec=spec, limits=limits))
+    return replace(lab, instruments=tuple(chosen))
 
 
 def _until(found: Callable[[], float | None], process: Any = None) -> float:

@@ -77,7 +77,6 @@ class Link:
         self._lock = threading.RLock()
         self._session = b""
         self._number = 0
-        self._heard = 0.0
         self._silent = False
         self._heartbeat: Heartbeat | None = None
         self._met: Meeting | None = None
@@ -146,9 +145,7 @@ class Link:
             )
         self._session, self.cut_off = told["session"], dict(told["cut_off"])
         self._number = 0
-        self._heartbeat = Heartbeat(
-            self._context, self.place, self.secured, self._session, met.dead_man / 6
-        )
+        self._heartbeat = Heartbeat(self.place, self.secured, self._session, met.dead_man / 6)
 
     def _first(self, verb: str, body: list[Any]) -> Reply:
         """Send what needs no session, until it is answered.
@@ -224,13 +221,16 @@ class Link:
         Raises:
             LinkError: it is not, or not in time.
         """
-        began = wall_seconds()
+        began, silent, heard = wall_seconds(), 0.0, 0.0
         send(self._socket, frames)
         while True:
             reply = self._receive(number, number)
             if reply is None:
-                self._still_there(began)
                 heartbeat = self._heartbeat
+                newest = 0.0 if heartbeat is None else heartbeat.heard
+                # counted in waits, not by the clock: this process may itself have stood still
+                silent, heard = (0.0 if newest > heard else silent + RESEND), newest
+                self._still_there(began, silent)
                 if heartbeat is None or heartbeat.working != number:
                     send(self._socket, frames)
                 continue
@@ -256,32 +256,31 @@ class Link:
             if self.clock is not None:
                 self.clock.hear(reply.now)
             if reply.number == number or reply.number == other:
-                self._heard, self._silent = wall_seconds(), False
+                self._silent = False
                 return reply
         return None
 
-    def _still_there(self, began: float) -> None:
+    def _still_there(self, began: float, silent: float) -> None:
         """Give up on a server that ended our control, is silent, or is at it for too long.
 
         Raises:
             LinkError: it says which.
         """
-        heartbeat, now = self._heartbeat, wall_seconds()
+        heartbeat = self._heartbeat
         assert self._met is not None
         if heartbeat is not None and heartbeat.ended:
             self._lost(
                 "the server does not know this session any more: it was restarted, or it let go of "
                 "us because it did not hear us in time"
             )
-        heard = max(began, self._heard, heartbeat.heard if heartbeat is not None else 0.0)
         allowed = AGAIN if self._silent else self._met.dead_man + PATIENCE
-        if now - heard > allowed:
+        if silent > allowed:
             self._silent = True
             raise LinkError(
                 f"{self.place.requests} was silent for {allowed:.1f} s. Its own dead man's watch "
                 "leaves the instrument safe; check the network, then: liftline resume"
             )
-        if now - began > self._deadline:
+        if wall_seconds() - began > self._deadline:
             raise LinkError(
                 f"{self.place.requests} lives but has not done a request for {self._deadline:g} s; "
                 "look at the instrument, then: liftline resume"

@@ -95,7 +95,7 @@ class Server:
         self._facts: Facts = facts_of(opened, interfaces, kept, dead_man)
         self._view = view
         self._cut_offs = cut_offs
-        self._dead_man = dead_man
+        self.dead_man = dead_man
         self._say = say
         self._ended: dict[bytes, str] = {}
         self.session: Session | None = None
@@ -210,7 +210,7 @@ class Server:
         return (
             f"this lab is controlled by {session.who.words} since "
             f"{session.since:%Y-%m-%d %H:%M:%S} UTC, heard {silent:.1f} s ago. Stop that one, or "
-            f"wait: once it is not heard for {self._dead_man:g} s it is let go"
+            f"wait: once it is not heard for {self.dead_man:g} s it is let go"
         )
 
     def _bye(self, session: Session, request: Request) -> Reply:
@@ -222,9 +222,9 @@ class Server:
         session, now = self.session, wall_seconds()
         if session is None:
             return
-        if max(self.watched, now - KEEPER_LATE) - session.heard > self._dead_man:
+        if max(self.watched, now - KEEPER_LATE) - session.heard > self.dead_man:
             self._let_go(
-                f"its controller ({session.who.words}) was not heard for {self._dead_man:g} s"
+                f"its controller ({session.who.words}) was not heard for {self.dead_man:g} s"
             )
             return
         self._work.look()

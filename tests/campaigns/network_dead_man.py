@@ -79,26 +79,6 @@ class Case:
     """(world, run folder) -> what was done that the record did not ask for."""
 
 
-def _liftline(*words: str) -> list[str]:
-    """Return the command line that runs this installation's liftline."""
-    return [sys.executable, "-m", "acquire.cli", *words]
-
-
-def _asked(run: Path, purpose: str) -> float:
-    """Return the charge (C) of a purpose's patterns by the journal, each action once.
-
-    Of one that was placed afresh for its rest, what was done before counts with it.
-    """
-    asked = 0.0
-    with RunRecord(run) as record:
-        for done in record.done(0, "fib.mill", Milled):
-            (job,) = done.arguments
-            if job["purpose"] == purpose:
-                whole = done.result.charge if done.ended_by == OUT_OF_DATE else job["charge"]
-                asked += whole - job["done"]
-    return asked
-
-
 def _fib(world: Path) -> list[Any]:
     with closing(sqlite3.connect(f"{world.resolve().as_uri()}?mode=ro", uri=True)) as db:
         return read_events(db)
@@ -113,10 +93,24 @@ def _milled(world: Path, began: float) -> float | None:
     return next((e.t for e in _fib(world) if e.kind == "end" and e.t > began), None)
 
 
+def _asked(run: Path) -> float:
+    """Return the charge (C) of the trenches by the record, each action once.
+
+    Of one that was placed afresh for its rest, what was done before counts with it.
+    """
+    charge = 0.0
+    with RunRecord(run) as record:
+        for done in record.done(0, "fib.mill", Milled):
+            (job,) = done.arguments
+            whole = done.result.charge if done.ended_by == OUT_OF_DATE else job["charge"]
+            charge += whole - job["done"]
+    return charge
+
+
 def _milled_wrong(world: Path, run: Path) -> list[str]:
     names = {e.number: e.of for e in _fib(world) if e.kind == "begin"}
     ions = [e.ions for e in _fib(world) if e.kind == "beam" and names.get(e.number) == "trench"]
-    asked = _asked(run, "trench")
+    asked = _asked(run)
     more = sum(ions) / asked - 1
     return [] if abs(more) < 1e-6 else [f"{sum(ions):.6g} C landed, {asked:.6g} C were asked for"]
 
@@ -181,7 +175,10 @@ class Killed:
 
 
 def _watched(lab: Lab, role: str, drivers: dict[str, Any]) -> Lab:
-    """Return the lab, the driver of a role noted when it is opened: for its world's time."""
+    """Return the lab, the driver of a role noted when it is opened: for its world's time.
+
+    A reading may age as long on the wall as it may on a clock that is not scaled.
+    """
 
     def noting(open_it: Callable[[OpenRequest], Any]) -> Callable[[OpenRequest], Any]:
         def open_and_note(request: OpenRequest) -> Any:
@@ -190,13 +187,13 @@ def _watched(lab: Lab, role: str, drivers: dict[str, Any]) -> Lab:
 
         return open_and_note
 
-    chosen = tuple(
-        replace(each, spec=replace(each.spec, open=noting(each.spec.open)))
-        if each.role == role
-        else each
-        for each in lab.instruments
-    )
-    return replace(lab, instruments=chosen)
+    chosen = []
+    for each in lab.instruments:
+        spec = replace(each.spec, open=noting(each.spec.open)) if each.role == role else each.spec
+        age = FACTOR * each.limits.reading_age_max  # type: ignore[attr-defined]
+        limits = each.limits.model_copy(update={"reading_age_max": age})
+        chosen.append(replace(each, spec=spec, limits=limits))
+    return replace(lab, instruments=tuple(chosen))
 
 
 def _until(found: Callable[[], float | None], process: Any = None) -> float:
@@ -228,8 +225,8 @@ def kill_one(folder: Path, name: str, seed: int) -> Killed:
     world = folder / "worlds" / f"world-{case.role}.db"
     with served(lab, folder=folder / "worlds", seed=seed) as place:
         _operator(folder, place.requests, case)
-        command = _liftline(
-            "run",
+        command = (
+            *(sys.executable, "-m", "acquire.cli", "run"),
             *(str(folder / "protocol.yaml"), "--lab", str(folder / "lab.yaml")),
             *("--out", str(folder / "runs"), "--json"),
         )

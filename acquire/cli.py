@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from acquire.network_commands import keys, serve
+from acquire.network_commands import keys, serve, watch
 from acquire.options import JSON, LAB, OUT, command, lab_wanted
 from acquire.torture.command import torture
 
@@ -341,7 +341,7 @@ def doctor(out: Path) -> int:
     return 0 if all(finding.ok for finding in found) else 2
 
 
-for each in (serve, keys, torture):
+for each in (serve, keys, watch, torture):
     main.add_command(each)
 
 

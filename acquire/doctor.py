@@ -30,6 +30,7 @@ def examine(out: Path) -> Iterator[Finding]:
     yield from _names()
     yield from _drivers()
     yield from _packages()
+    yield from _keys()
     yield from _disk(out)
 
 
@@ -55,7 +56,7 @@ def _drivers() -> Iterator[Finding]:
         except Exception as error:  # a driver of another package may raise anything
             yield Finding(False, f"driver {point.name}: cannot be loaded: {error}")
         else:
-            yield Finding(True, f"driver {point.name} ({spec.role}): {spec.summary}")
+            yield Finding(True, f"driver {point.name} ({spec.role or 'any'}): {spec.summary}")
 
 
 def _packages() -> Iterator[Finding]:
@@ -64,6 +65,22 @@ def _packages() -> Iterator[Finding]:
             yield Finding(True, f"{name} {metadata.version(name)}: {why}")
         except metadata.PackageNotFoundError:
             yield Finding(False, f"{name} is not installed: it {why}; pip install {name}")
+
+
+def _keys() -> Iterator[Finding]:
+    from drivers.network.keys import Keyring
+    from protocols.errors import LiftlineError
+
+    ring = Keyring()
+    for name in ring.own():
+        try:
+            ring.key(name)
+        except LiftlineError as error:
+            yield Finding(False, f"key {name}: {error}")
+    own, others = len(ring.own()), len(ring.authorised())
+    yield Finding(
+        True, f"network: {own} keys of this computer, {others} authorised ({ring.folder})"
+    )
 
 
 def _disk(out: Path) -> Iterator[Finding]:

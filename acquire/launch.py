@@ -27,7 +27,8 @@ from acquire.share import Desk, Share
 from acquire.views import Views
 from drivers.clock import Clock, RealClock
 from drivers.errors import InputError, LiftlineError, LinkError, RunFolderError
-from drivers.lab import Lab, known_drivers, lab_of, make_clock, met
+from drivers.lab import Lab, known_drivers, make_clock, met
+from drivers.lab_file import lab_of
 from drivers.open_lab import OpenLab, open_lab
 from protocols.loader import LoadedProtocol, protocol_of
 from protocols.written import read_written

@@ -93,3 +93,20 @@ def revoke(name: str) -> int:
     Keyring().revoke(name)
     click.echo(f"{name} is let in no more")
     return 0
+
+
+@click.command()
+@click.argument("address")
+@click.option("--key", help="Name of this computer's key, where the lab is served with keys.")
+@click.option("--server-key", help="Public key of the server, where the lab is served with keys.")
+@click.option("--picture", type=click.Path(path_type=Path), help="File for the newest picture.")
+@click.option("--once", is_flag=True, help="Tell once, and leave.")
+@command
+def watch(
+    address: str, key: str | None, server_key: str | None, picture: Path | None, once: bool
+) -> int:
+    """Watch the lab that is served at ADDRESS: who controls it, what runs, its states."""
+    from acquire.watching import watch_lab
+
+    watch_lab(address, key, server_key, picture, once=once, say=click.echo)
+    return 0

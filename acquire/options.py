@@ -49,7 +49,8 @@ def command(function: Callable[..., int | None]) -> Callable[..., None]:
 def lab_wanted(lab_file: Path | None, roles: tuple[str, ...], dry: bool, real_time: bool) -> Lab:
     """Return the lab of a file, or the built-in simulated one that has the roles."""
     from drivers.lab import dry as swap
-    from drivers.lab import load_lab, simulated_lab
+    from drivers.lab import simulated_lab
+    from drivers.lab_file import load_lab
 
     if lab_file is None:
         return simulated_lab({role: {} for role in roles}, "real" if real_time else "jumping")

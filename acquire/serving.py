@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from drivers.clock import RealClock
-from drivers.lab import load_lab
+from drivers.lab_file import load_lab
 from drivers.network.keys import Keyring
 from drivers.network.ports import place_of
 from drivers.network.serving import Counter, serve

@@ -13,7 +13,8 @@ from acquire.channels import claims
 from acquire.record import RunRecord
 from acquire.show import show
 from drivers.errors import InputError, LiftlineError, LinkError, StorageError
-from drivers.lab import Lab, load_lab, simulated_lab
+from drivers.lab import Lab, simulated_lab
+from drivers.lab_file import load_lab
 from drivers.open_lab import open_lab
 from drivers.potentiostat import Potentiostat, Samples
 from protocols.loader import LoadedProtocol, load_protocol

@@ -29,8 +29,9 @@ from acquire.session.result import RunResult
 from acquire.session.shown import show_in_notebooks
 from acquire.share import CTRL_C
 from drivers.errors import InputError
-from drivers.lab import Lab, load_lab, simulated_lab
+from drivers.lab import Lab, simulated_lab
 from drivers.lab import dry as swapped
+from drivers.lab_file import load_lab
 from protocols.loader import LoadedProtocol, load_protocol
 from protocols.session import ByHand, SpendingLimits
 from protocols.units import closest

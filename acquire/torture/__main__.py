@@ -8,7 +8,7 @@ from pathlib import Path
 from acquire.launch import begin_run, resume_run
 from acquire.share import Desk
 from acquire.torture.people import Rule, Unwatched
-from drivers.lab import load_lab
+from drivers.lab_file import load_lab
 from protocols.loader import load_protocol
 
 

@@ -28,7 +28,7 @@ SLOW = 0.25
 """Wall seconds that a slow disk takes: longer than the journal waits before it commits readings."""
 NEVER_BEGUN = "was never begun"
 """How a run is refused that was cut off before it could say what it is: nothing has moved."""
-STOP = "torture"
+STOP = "the end of the try"
 """Who stops a run that need not go to its end."""
 
 
@@ -163,7 +163,7 @@ class Ordeal:
         before = self.ends[-1] if self.ends and self.mended else None
         self.mended = mended
         self.ends.append(end)
-        if end.state == "finished" or STOP in end.reason:
+        if end.state == "finished" or end.reason.startswith(f"stopped by {STOP}"):
             return True
         if end.state == "waiting":
             self.course.rule.answer_all(self.run)

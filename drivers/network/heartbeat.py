@@ -1,8 +1,14 @@
-"""The client's heartbeat: a thread with a socket of its own, whatever the run is doing."""
+"""The client's heartbeat: threads with sockets of their own, whatever the run is doing.
+
+One thread beats, and hears what the server is at. It needs the interpreter, which a library that
+compiles or loads may hold for seconds; so another one only gives back what the server sends it,
+within zmq and without the interpreter. Both end with the process.
+"""
 
 from __future__ import annotations
 
 import threading
+from contextlib import suppress
 
 import msgpack
 import zmq
@@ -21,7 +27,6 @@ class Heartbeat:
 
     def __init__(
         self,
-        context: zmq.Context[zmq.Socket[bytes]],
         place: Place,
         secured: Secured | None,
         session: bytes,
@@ -37,20 +42,31 @@ class Heartbeat:
         self._session = session
         self._every = every
         self._stop = threading.Event()
-        socket = context.socket(zmq.DEALER)
+        self._context = zmq.Context()
+        self._threads = [
+            threading.Thread(target=target, args=(socket,), name="heartbeat", daemon=True)
+            for target, socket in (
+                (self._beat, self._connected(place, secured, b"")),
+                (_give_back, self._connected(place, secured, mirror_of(session))),
+            )
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def _connected(self, place: Place, secured: Secured | None, name: bytes) -> zmq.Socket[bytes]:
+        socket = self._context.socket(zmq.DEALER)
         harden(socket, largest=LARGEST)
+        if name:
+            socket.routing_id = name
         if secured is not None:
             secure(socket, secured)
         socket.connect(place.heartbeats)
-        self._thread = threading.Thread(
-            target=self._beat, args=(socket,), name="heartbeat", daemon=True
-        )
-        self._thread.start()
+        return socket
 
     def _beat(self, socket: zmq.Socket[bytes]) -> None:
         beat = write_beat(self._session)
         due = 0.0
-        with socket:
+        with socket, suppress(zmq.ContextTerminated):
             while not self._stop.is_set():
                 now = wall_seconds()
                 if now >= due:
@@ -73,7 +89,19 @@ class Heartbeat:
     def stop(self) -> None:
         """Beat no more."""
         self._stop.set()
-        self._thread.join()
+        self._context.term()
+        for thread in self._threads:
+            thread.join()
+
+
+def _give_back(socket: zmq.Socket[bytes]) -> None:
+    with socket, suppress(zmq.ContextTerminated):
+        zmq.proxy(socket, socket)
+
+
+def mirror_of(session: bytes) -> bytes:
+    """Return the name under which the server reaches what gives back its messages."""
+    return b"m" + session
 
 
 def write_beat(session: bytes) -> bytes:

@@ -85,6 +85,8 @@ class Method:
         Raises:
             LimitError: they are not what the method takes.
         """
+        if trees == [] and not self.parameters:
+            return []
         if type(trees) is not list or len(trees) != len(self.parameters):
             raise LimitError(f"{self.name} takes {len(self.parameters)} arguments")
         try:

@@ -10,7 +10,7 @@ import zmq
 from drivers.clock import wall_seconds
 from drivers.network.door import Door
 from drivers.network.frames import Frames
-from drivers.network.heartbeat import LARGEST, read_beat, write_echo
+from drivers.network.heartbeat import LARGEST, mirror_of, read_beat, write_beat, write_echo
 from drivers.network.ports import Place, harden
 from drivers.network.server import Server
 from drivers.network.view import (
@@ -50,7 +50,7 @@ class Keeper:
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         self._sight = b""
-        self._sent = self._pictured = self._new_picture = 0.0
+        self._asked = self._sent = self._pictured = self._new_picture = 0.0
         self._picture: object = None
         self._beats = self._bound(zmq.ROUTER, place.heartbeats)
         try:
@@ -64,6 +64,8 @@ class Keeper:
         try:
             harden(socket, largest=LARGEST)
             socket.setsockopt(zmq.AFFINITY, IO_THREAD)
+            if kind == zmq.ROUTER:
+                socket.router_handover = True  # a mirror that connects again keeps its name
             socket.sndhwm = WAITING if kind == zmq.PUB else 100
             if self._door is not None:
                 self._door.lock(socket)
@@ -90,6 +92,7 @@ class Keeper:
         while not self._stop.is_set():
             try:
                 self._answer_beats()
+                self._ask_the_mirror(wall_seconds())
                 self._publish(wall_seconds())
                 self._shut_out()
             except Exception as error:  # it must go on, whatever a viewer or a stranger sends
@@ -98,11 +101,13 @@ class Keeper:
 
     def _answer_beats(self) -> None:
         if not self._beats.poll(ROUND):
+            self._server.watched = wall_seconds()
             return
         for _ in range(1000):
             try:
                 parts = self._beats.recv_multipart(zmq.NOBLOCK)
             except zmq.Again:
+                self._server.watched = wall_seconds()
                 return
             token = read_beat(parts[1]) if len(parts) == 2 else None
             if token is None:
@@ -111,8 +116,17 @@ class Keeper:
             known = session is not None and session.token == token
             if session is not None and known:
                 session.heard = wall_seconds()
+            if parts[0] == mirror_of(token):
+                continue
             working = session.working if session is not None and known else 0
             self._beats.send_multipart([parts[0], write_echo(token, known=known, working=working)])
+
+    def _ask_the_mirror(self, now: float) -> None:
+        """Have the controller's computer give a beat back, which needs no interpreter there."""
+        session = self._server.session
+        if session is not None and now - self._asked >= self._server.dead_man / 6:
+            self._asked = now
+            self._beats.send_multipart([mirror_of(session.token), write_beat(session.token)])
 
     def _publish(self, now: float) -> None:
         if now - self._sent < EVERY:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import secrets
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, NoReturn
 
 import zmq
@@ -19,6 +19,7 @@ from drivers.errors import InputError, LinkError, RunInUseError
 from drivers.network.frames import (
     LARGEST_REPLY,
     LARGEST_REQUEST,
+    MOST_FRAMES,
     TOKEN,
     Frames,
     GrammarError,
@@ -31,7 +32,7 @@ from drivers.network.frames import (
 from drivers.network.handshake import Handshake, Secured, secure
 from drivers.network.heartbeat import Heartbeat
 from drivers.network.hello import Meeting, Who, greeting, meeting
-from drivers.network.ports import Place, harden
+from drivers.network.ports import Place, harden, receive, send
 
 RESEND = 0.25
 """s without an answer after which a request is sent again; ours."""
@@ -76,11 +77,12 @@ class Link:
         self._lock = threading.RLock()
         self._session = b""
         self._number = 0
-        self._heard = 0.0
         self._silent = False
         self._heartbeat: Heartbeat | None = None
         self._met: Meeting | None = None
         self._users = 0
+        self.closed = False
+        """True once it is disconnected."""
 
     def use(self) -> None:
         """Count one more driver that uses this connection."""
@@ -143,9 +145,7 @@ class Link:
             )
         self._session, self.cut_off = told["session"], dict(told["cut_off"])
         self._number = 0
-        self._heartbeat = Heartbeat(
-            self._context, self.place, self.secured, self._session, met.dead_man / 6
-        )
+        self._heartbeat = Heartbeat(self.place, self.secured, self._session, met.dead_man / 6)
 
     def _first(self, verb: str, body: list[Any]) -> Reply:
         """Send what needs no session, until it is answered.
@@ -159,8 +159,8 @@ class Link:
         began = wall_seconds()
         patience = AGAIN if self._silent else CONNECT
         while wall_seconds() - began < patience:
-            self._socket.send_multipart(frames)
-            reply = self._receive(lambda reply: reply.number in (number, 0))
+            send(self._socket, frames)
+            reply = self._receive(number, 0)
             refused = self._handshake.refused()
             if refused is not None:
                 raise InputError(f"{self.place.requests}: {refused}")
@@ -221,29 +221,32 @@ class Link:
         Raises:
             LinkError: it is not, or not in time.
         """
-        began = wall_seconds()
-        self._socket.send_multipart(frames, copy=False)
+        began, silent, heard = wall_seconds(), 0.0, 0.0
+        send(self._socket, frames)
         while True:
-            reply = self._receive(lambda reply: reply.number == number)
+            reply = self._receive(number, number)
             if reply is None:
-                self._still_there(began)
                 heartbeat = self._heartbeat
+                newest = 0.0 if heartbeat is None else heartbeat.heard
+                # counted in waits, not by the clock: this process may itself have stood still
+                silent, heard = (0.0 if newest > heard else silent + RESEND), newest
+                self._still_there(began, silent)
                 if heartbeat is None or heartbeat.working != number:
-                    self._socket.send_multipart(frames, copy=False)
+                    send(self._socket, frames)
                 continue
             if reply.kind != "refused":
                 return reply
             self._refused(reply)
 
-    def _receive(self, wanted: Callable[[Reply], bool]) -> Reply | None:
-        """Return the answer that is wanted; None if it does not come for a moment.
+    def _receive(self, number: int, other: int) -> Reply | None:
+        """Return the answer with one of two numbers; None if it does not come for a moment.
 
         What is late, or outside the grammar, is dropped: the request is sent again.
         """
         for _ in range(64):
             try:
-                frames = _whole(self._socket)
-                reply = read_reply(frames)
+                head, *arrays = receive(self._socket, MOST_FRAMES)
+                reply = read_reply([head.bytes, *(each.buffer for each in arrays)])
             except zmq.Again:
                 return None
             except OtherVersionError as error:
@@ -252,33 +255,32 @@ class Link:
                 continue
             if self.clock is not None:
                 self.clock.hear(reply.now)
-            if wanted(reply):
-                self._heard, self._silent = wall_seconds(), False
+            if reply.number == number or reply.number == other:
+                self._silent = False
                 return reply
         return None
 
-    def _still_there(self, began: float) -> None:
+    def _still_there(self, began: float, silent: float) -> None:
         """Give up on a server that ended our control, is silent, or is at it for too long.
 
         Raises:
             LinkError: it says which.
         """
-        heartbeat, now = self._heartbeat, wall_seconds()
+        heartbeat = self._heartbeat
         assert self._met is not None
         if heartbeat is not None and heartbeat.ended:
             self._lost(
                 "the server does not know this session any more: it was restarted, or it let go of "
                 "us because it did not hear us in time"
             )
-        heard = max(began, self._heard, heartbeat.heard if heartbeat is not None else 0.0)
         allowed = AGAIN if self._silent else self._met.dead_man + PATIENCE
-        if now - heard > allowed:
+        if silent > allowed:
             self._silent = True
             raise LinkError(
                 f"{self.place.requests} was silent for {allowed:.1f} s. Its own dead man's watch "
                 "leaves the instrument safe; check the network, then: liftline resume"
             )
-        if now - began > self._deadline:
+        if wall_seconds() - began > self._deadline:
             raise LinkError(
                 f"{self.place.requests} lives but has not done a request for {self._deadline:g} s; "
                 "look at the instrument, then: liftline resume"
@@ -307,11 +309,6 @@ class Link:
             self._heartbeat.stop()
             self._heartbeat = None
 
-    @property
-    def closed(self) -> bool:
-        """True once it is disconnected."""
-        return bool(self._context.closed)
-
     def close(self) -> None:
         """Say goodbye, if we control the lab, and disconnect; may be repeated."""
         with self._lock:
@@ -323,6 +320,7 @@ class Link:
             except LinkError:
                 pass  # it is let go of by the server's dead man's watch
             finally:
+                self.closed = True
                 self._session = b""
                 self._stop_heartbeat()
                 self._handshake.close()
@@ -336,15 +334,3 @@ class _HeldError(Exception):
     def __init__(self, text: str, silent: float) -> None:
         super().__init__(text)
         self.silent = silent
-
-
-def _whole(socket: zmq.Socket[bytes]) -> Frames:
-    """Return the next message: its head as bytes, its arrays where they came to lie.
-
-    Raises:
-        zmq.Again: none comes.
-    """
-    frames: Frames = [socket.recv()]
-    while socket.rcvmore:
-        frames.append(socket.recv(copy=False).buffer)
-    return frames

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import zmq
 
@@ -62,6 +64,29 @@ def place_of(address: str | None) -> Place:
             "tcp://192.168.0.5:5555 (the two ports after it are used too)"
         )
     return Place("127.0.0.1" if found[1] == "localhost" else found[1], int(found[2]))
+
+
+def send(socket: zmq.Socket[bytes], frames: Sequence[Any]) -> None:
+    """Send a message; its last frames are arrays, which are not copied."""
+    last = len(frames) - 1
+    for number, frame in enumerate(frames):
+        more = zmq.SNDMORE if number < last else 0
+        socket.send(frame, more, copy=type(frame) is bytes)
+
+
+def receive(socket: zmq.Socket[bytes], most: int) -> list[Any]:
+    """Return the frames of the next message, where they came to lie; no more than `most` + 1.
+
+    Raises:
+        zmq.Again: none comes in time.
+    """
+    frame = socket.recv(copy=False)
+    frames = [frame]
+    while frame.more:
+        frame = socket.recv(copy=False)
+        if len(frames) <= most:
+            frames.append(frame)
+    return frames
 
 
 def harden(socket: zmq.Socket[bytes], *, largest: int, ipv6: bool = False) -> None:

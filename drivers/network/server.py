@@ -36,6 +36,8 @@ from drivers.open_lab import OpenLab
 
 LONGEST_TICK = 1.0
 """s that a driver may take between two yields on a real clock (its contract)."""
+KEEPER_LATE = 1.0
+"""s for which heartbeats may lie unread while a driver lets no other thread work; ours."""
 ENDED_KEPT = 64
 """Sessions that ended and are remembered, so that what comes late is told from what is new."""
 
@@ -93,18 +95,20 @@ class Server:
         self._facts: Facts = facts_of(opened, interfaces, kept, dead_man)
         self._view = view
         self._cut_offs = cut_offs
-        self._dead_man = dead_man
+        self.dead_man = dead_man
         self._say = say
         self._ended: dict[bytes, str] = {}
         self.session: Session | None = None
+        self.watched = 0.0
+        """When the keeper had last read all heartbeats, wall seconds; it writes it."""
 
     # -- requests ---------------------------------------------------------------------------
 
-    def answer(self, key: str, frames: Sequence[Any]) -> Frames | None:
+    def answer(self, key: Callable[[], str], frames: Sequence[Any]) -> Frames | None:
         """Do what a message asks and return the answer; None where it deserves none.
 
         Args:
-            key: public key of who sent it; empty on a plain connection.
+            key: gives the public key of who sent it; empty on a plain connection.
             frames: the message.
         """
         number = 0
@@ -112,17 +116,20 @@ class Server:
             request = read_request(frames)
             number = request.number
             if request.verb in ("meet", "hello"):
-                if key and not self._authorised(key):
-                    self._say(f"refused the key {key}: it was revoked")
-                    raise RefusedError("key", "this computer's key was revoked")
-                done = self._meet if request.verb == "meet" else self._hello
-                return write_reply(done(key, request))
+                return write_reply(self._unknown(key(), request))
             return self._in_session(request)
         except RefusedError as refused:
             return self._refused(number, refused.code, refused.text, refused.more)
         except GrammarError as error:
             code = "version" if isinstance(error, OtherVersionError) else "grammar"
             return self._refused(number, code, str(error))
+
+    def _unknown(self, key: str, request: Request) -> Reply:
+        """Answer who has no session yet; a connection outlasts the revocation of its key."""
+        if key and not self._authorised(key):
+            self._say(f"refused the key {key}: it was revoked")
+            raise RefusedError("key", "this computer's key was revoked")
+        return self._meet(request) if request.verb == "meet" else self._hello(key, request)
 
     def _refused(self, number: int, code: str, text: str, more: Any = None) -> Frames:
         return write_reply(Reply(number, "refused", [code, text, more], self._clock.now()))
@@ -132,8 +139,8 @@ class Server:
         if session is None or request.session != session.token:
             why = self._ended.get(request.session, "this server does not know it: it was restarted")
             raise RefusedError("session", f"the control of this lab has ended: {why}")
-        session.heard = wall_seconds()
         if request.number <= session.done:
+            session.heard = wall_seconds()
             return session.reply if request.number == session.done else None
         if request.verb == "bye":
             return write_reply(self._bye(session, request))
@@ -150,7 +157,7 @@ class Server:
         """Do a request of the controller; whatever goes wrong is its answer."""
         try:
             frames = write_reply(self._work.do(request))
-            if sum(map(len, frames)) > LARGEST_REPLY:
+            if len(frames) > 1 and sum(map(len, frames)) > LARGEST_REPLY:
                 raise DriverError(f"the answer is larger than {LARGEST_REPLY / 1e6:.0f} MB")
         except LiftlineError as error:
             body = [type(error).__name__, str(error)]
@@ -172,7 +179,7 @@ class Server:
 
     # -- controllers ------------------------------------------------------------------------
 
-    def _meet(self, key: str, request: Request) -> Reply:
+    def _meet(self, request: Request) -> Reply:
         time = told_time(self._clock)
         told = {**self._facts, "time": [time.now, time.utc.isoformat(), time.rate]}
         return Reply(request.number, "ok", told, self._clock.now())
@@ -194,7 +201,7 @@ class Server:
         session.heard = now
         told = {
             "session": session.token,
-            "met": self._meet(key, request).body,
+            "met": self._meet(request).body,
             "cut_off": self._cut_offs.pending(),
         }
         return Reply(request.number, "ok", told, self._clock.now())
@@ -203,7 +210,7 @@ class Server:
         return (
             f"this lab is controlled by {session.who.words} since "
             f"{session.since:%Y-%m-%d %H:%M:%S} UTC, heard {silent:.1f} s ago. Stop that one, or "
-            f"wait: once it is not heard for {self._dead_man:g} s it is let go"
+            f"wait: once it is not heard for {self.dead_man:g} s it is let go"
         )
 
     def _bye(self, session: Session, request: Request) -> Reply:
@@ -215,9 +222,9 @@ class Server:
         session, now = self.session, wall_seconds()
         if session is None:
             return
-        if now - session.heard > self._dead_man:
+        if max(self.watched, now - KEEPER_LATE) - session.heard > self.dead_man:
             self._let_go(
-                f"its controller ({session.who.words}) was not heard for {self._dead_man:g} s"
+                f"its controller ({session.who.words}) was not heard for {self.dead_man:g} s"
             )
             return
         self._work.look()

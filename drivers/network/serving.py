@@ -27,7 +27,7 @@ from drivers.network.handshake import Handshake
 from drivers.network.interface import extras_of, interface
 from drivers.network.keeper import Keeper
 from drivers.network.keys import SERVER, Keyring
-from drivers.network.ports import Place, harden
+from drivers.network.ports import Place, harden, receive, send
 from drivers.network.server import LONGEST_TICK, Server
 from drivers.network.view import View
 from drivers.open_lab import open_lab
@@ -161,7 +161,7 @@ def _answer_all(
             sender, key, frames = _message(router, keyed=door is not None)
             reply = server.answer(key, frames)
             if reply is not None:
-                router.send_multipart([sender, *reply], copy=False)
+                send(router, [sender, *reply])
         except zmq.Again:
             pass
         except Exception as error:  # whatever a stranger sends, the others are served on
@@ -177,19 +177,21 @@ def _answer_all(
                 server.revoke()
 
 
-def _message(router: zmq.Socket[bytes], *, keyed: bool) -> tuple[bytes, str, list[Any]]:
-    """Return who sent the next message, with which key, and its frames; too many are none.
+def _message(
+    router: zmq.Socket[bytes], *, keyed: bool
+) -> tuple[bytes, Callable[[], str], list[Any]]:
+    """Return who sent the next message, what tells with which key, and its frames.
 
     Raises:
         zmq.Again: none comes.
     """
-    sender = router.recv()
-    frames: list[Any] = []
-    key = ""
-    while router.rcvmore:
-        frame = router.recv(copy=False)
-        if len(frames) <= MOST_FRAMES:
-            frames.append(frame.bytes if not frames else frame.buffer)
-        if keyed and not key:
-            key = str(frame.get("User-Id"))
-    return sender, key, frames
+    sender, *parts = receive(router, MOST_FRAMES + 1)
+    return sender.bytes, _key(parts) if keyed else _nobody, [part.buffer for part in parts]
+
+
+def _key(parts: list[Any]) -> Callable[[], str]:
+    return lambda: str(parts[0].get("User-Id")) if parts else ""
+
+
+def _nobody() -> str:
+    return ""

@@ -169,9 +169,11 @@ class Work:
             RefusedError: there is no such method.
             LimitError: the arguments are not what it takes.
         """
-        if len(request.body) != 3 or not all(type(name) is str for name in request.body[:2]):
+        if len(request.body) != 3:
             raise RefusedError("grammar", "a call is [role, method, arguments]")
         role, name, trees = request.body
+        if type(role) is not str or type(name) is not str:
+            raise RefusedError("grammar", "role and method are names")
         bound, method = self._methods.get((role, name), (None, None))
         if method is None or method.said.generator != generator:
             raise RefusedError("method", f"this lab has no {role:.40}.{name:.40} to {request.verb}")

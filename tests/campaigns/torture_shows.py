@@ -76,9 +76,9 @@ schedule:
       - {do: discharge, rate: 5C, until: [{voltage: 3.5 V}]}
 """
 SHORT = {"scan": SCAN, "profile": PROFILE, "cell": CELL}
-MIXED = {"scan": 350, "profile": 250, "cell": 300}
+MIXED = {"cell": 300, "profile": 250, "scan": 350}
 """Multi-fault runs of each; the lift-out's stages share a hundred."""
-KILLS = {"scan": 40, "profile": 30, "cell": 24}
+KILLS = {"cell": 24, "profile": 30, "scan": 40}
 NETWORK = {"scan": 15, "profile": 15, "cell": 20}
 LIFTED = ("clean", "weld", "sever", "release")
 """Stages of the lift-out whose processes are killed, and which are run with faults."""

@@ -8,7 +8,7 @@ import pytest
 
 from drivers.action import action_of
 from drivers.fib import Fib
-from drivers.lab import load_lab
+from drivers.lab_file import load_lab
 from drivers.openfibsem import OpenFibsem
 from drivers.openfibsem.settings import OpenFibsemSettings
 from drivers.operator_cryo import OperatorCryoSettings

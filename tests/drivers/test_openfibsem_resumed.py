@@ -24,7 +24,7 @@ from acquire.operator import Command, Inbox
 from acquire.record import Done, RunRecord
 from acquire.share import Desk
 from drivers.fib import Milled
-from drivers.lab import load_lab
+from drivers.lab_file import load_lab
 from protocols.loader import load_protocol
 from tests.campaigns.scan import Silent
 from tests.drivers.fibsem_demo import TRENCH

@@ -12,7 +12,8 @@ import pytest
 
 from drivers.clock import JumpingClock
 from drivers.errors import InputError, LimitError, LinkError, ReadbackError
-from drivers.lab import OpenRequest, load_lab
+from drivers.lab import OpenRequest
+from drivers.lab_file import load_lab
 from drivers.open_lab import open_lab
 from drivers.vamas.content import VamasFile
 from drivers.vamas.write import vamas_text

@@ -11,7 +11,8 @@ from click.testing import CliRunner
 from acquire.cli import main
 from acquire.torture.campaign import Campaign, chosen
 from acquire.torture.course import Course
-from acquire.torture.troubles import Plan, fault_kinds, mixed
+from acquire.torture.ordeal import Ordeal
+from acquire.torture.troubles import Plan, Session, fault_kinds, mixed
 from drivers.lab import known_drivers, simulated_lab
 from tests.acquire.torture.made import PROTOCOL, boundary
 from tests.acquire.torture.test_planted_bugs import outcome_before_data
@@ -75,6 +76,16 @@ def test_what_breaks_is_told_with_the_command_that_repeats_it(
     sound = CliRunner().invoke(main, [*words, "--only", name])
     assert sound.exit_code == 0, sound.output
     assert "1 tries, 0 broken" in sound.output
+
+
+def test_a_run_whose_disk_was_full_is_gone_on_with_to_its_end(
+    course: Course, tmp_path: Path
+) -> None:
+    plan = Plan("mixed 0", (Session(room=course.size / 2),))
+    ordeal = Ordeal(course, plan, tmp_path / "torture")
+    assert list(ordeal.go()) == []
+    assert [end.state for end in ordeal.ends] == ["fault", "finished"]
+    assert "the record cannot be written" in ordeal.ends[0].reason
 
 
 def test_a_try_that_is_none_is_refused(tmp_path: Path) -> None:

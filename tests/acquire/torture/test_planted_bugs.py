@@ -107,7 +107,9 @@ PLANTED: list[tuple[Plant, Callable[[Course], Plan], str]] = [
 ]
 
 
-@pytest.mark.parametrize(("plant", "plan", "invariant"), PLANTED, ids=lambda one: str(one)[:40])
+@pytest.mark.parametrize(
+    ("plant", "plan", "invariant"), PLANTED, ids=[plant.__name__ for plant, _, _ in PLANTED]
+)
 def test_a_planted_bug_is_caught(
     plant: Plant,
     plan: Callable[[Course], Plan],

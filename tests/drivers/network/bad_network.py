@@ -52,7 +52,7 @@ class Weather:
 def between(place: Place, weather: Weather, seed: int = 0) -> Iterator[Place]:
     """Put the network before a served lab; yield where it is reached through it."""
     for _ in range(20):
-        front = Place("127.0.0.1", random.randrange(20_000, 60_000))
+        front = Place("127.0.0.1", random.randrange(20_000, 32_000))
         context = zmq.Context()
         stop = threading.Event()
         try:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import random
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from drivers.clock import Clock
+from drivers.clock import Clock, wait_a_moment, wall_seconds
 from drivers.errors import InputError
 from drivers.lab import Chosen, Driver, Lab, NoLimits, make_clock, met, simulated_lab
 from drivers.network.keys import Keyring
@@ -34,7 +34,7 @@ def served(
     """Serve a lab at `place`, or at ports that are free."""
     said = [] if log is None else log
     for _ in range(20):
-        here = place or Place("127.0.0.1", random.randrange(20_000, 60_000))
+        here = place or Place("127.0.0.1", random.randrange(20_000, 32_000))
         ready, stop = threading.Event(), threading.Event()
         failed: list[BaseException] = []
         counter = Counter(lab, here, folder, seed, keyring)
@@ -90,6 +90,16 @@ def opened(place: Place, *roles: str, **settings: Any) -> Iterator[dict[str, Dri
     clock: Clock = make_clock("served", told=lab.time)
     with open_lab(lab, clock=clock) as open_:
         yield open_.drivers
+
+
+def soon(true: Callable[[], bool], within: float = 5.0) -> bool:
+    """Return whether it becomes true within some seconds."""
+    began = wall_seconds()
+    while not true():
+        if wall_seconds() - began > within:
+            return False
+        wait_a_moment(0.02)
+    return True
 
 
 def afar(around: ExitStack, role: str, folder: Path, *, seed: int = 1, **settings: Any) -> Any:

@@ -11,7 +11,7 @@ from protocols.loader import load_protocol
 from tests.campaigns.network_same import differences
 from tests.campaigns.scan import desk, write_protocol
 from tests.drivers.network.bad_network import Weather, between
-from tests.drivers.network.served import opened, remote_lab, served
+from tests.drivers.network.served import opened, remote_lab, served, soon
 from tests.simulators.stems import AREA, run_through
 
 LAB = simulated_lab({"stem": {}})
@@ -20,12 +20,12 @@ LAB = simulated_lab({"stem": {}})
 def test_a_run_over_a_bad_network_has_the_numbers_of_one_in_this_process(tmp_path: Path) -> None:
     protocol = load_protocol(write_protocol(tmp_path, 6, 100))
     alone = begin_run(protocol, LAB, tmp_path / "alone", seed=5, desk=desk())
-    weather = Weather(lost=0.03, doubled=0.3, late=0.3)
+    weather = Weather(lost=0.01, doubled=0.3, late=0.3)
     with served(LAB, seed=5) as place, between(place, weather) as front:
         lab = remote_lab(front, "stem")
         afar = begin_run(protocol, lab, tmp_path / "afar", seed=5, desk=desk())
     assert differences(alone.folder, afar.folder)[1] == []
-    assert min(weather.done["lost"], weather.done["doubled"], weather.done["late"]) > 2
+    assert min(weather.done["lost"], weather.done["doubled"], weather.done["late"]) > 0
 
 
 def test_a_network_that_is_cut_is_a_link_error_and_the_instrument_is_safe(
@@ -43,6 +43,7 @@ def test_a_network_that_is_cut_is_a_link_error_and_the_instrument_is_safe(
             weather.cut = True
             with pytest.raises(LinkError, match=r"was silent for 0\.5 s"):
                 next(exposure)
+            assert soon(lambda: any("let go:" in line for line in log))
             weather.cut = False
             with pytest.raises(LinkError, match=r"not heard for 0\.5 s.*liftline resume"):
                 run_through(stem.spectrum(AREA, 100e-12, 1.0))  # type: ignore[attr-defined]

@@ -8,13 +8,12 @@ from typing import Any
 import pytest
 import zmq
 
-from drivers.clock import wait_a_moment, wall_seconds
-from drivers.errors import InputError, LinkError
+from drivers.errors import InputError, LinkError, ReadbackError
 from drivers.lab import simulated_lab
 from drivers.network.keys import Keyring
 from drivers.network.ports import Place
 from drivers.network.serving import Counter, serve
-from tests.drivers.network.served import opened, served
+from tests.drivers.network.served import opened, served, soon
 from tests.simulators.stems import AREA
 
 LAB = simulated_lab({"stem": {}})
@@ -49,12 +48,7 @@ def keys(ring: Keyring, name: str = "me", server: str = "server") -> dict[str, s
 
 
 def told(log: list[str], text: str) -> bool:
-    began = wall_seconds()
-    while wall_seconds() - began < 5:
-        if any(text in line for line in log):
-            return True
-        wait_a_moment(0.02)
-    return False
+    return soon(lambda: any(text in line for line in log))
 
 
 def test_with_its_key_a_client_is_let_in(place: Place, ring: Keyring) -> None:
@@ -110,7 +104,7 @@ def test_a_controller_whose_key_is_revoked_is_cut_off_and_its_action_closed(
         next(action)
     with pytest.raises(LinkError):
         stem.status()
-    with pytest.raises(LinkError):
+    with pytest.raises(ReadbackError, match="perhaps not safe"):
         lab.__exit__(None, None, None)
 
 

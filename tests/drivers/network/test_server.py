@@ -251,7 +251,7 @@ def test_two_drivers_of_a_lab_share_one_connection() -> None:
 
 
 def test_a_lab_file_may_not_set_limits_that_another_computer_keeps(tmp_path: Path) -> None:
-    from drivers.lab import load_lab
+    from drivers.lab_file import load_lab
 
     path = tmp_path / "lab.yaml"
     path.write_text(

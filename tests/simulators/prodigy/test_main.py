@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from drivers.lab import load_lab
+from drivers.lab_file import load_lab
 from drivers.prodigy.settings import ProdigySettings
 from simulators.prodigy import __main__ as started
 

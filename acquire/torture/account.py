@@ -199,8 +199,17 @@ def _call(
     hints = _hints(driver, method)
     values = json.loads(request)
     return action_of(driver, method), tuple(
-        unpack(kind, value, ()) for kind, value in zip(hints, values, strict=True)
+        unpack(kind, _as_declared(kind, value), ())
+        for kind, value in zip(hints, values, strict=True)
     )
+
+
+def _as_declared(kind: Any, value: Any) -> Any:
+    """Return what of a written value the interface declares: a step's own may have more fields."""
+    fields = getattr(kind, "model_fields", None)
+    if fields is None or not isinstance(value, dict):
+        return value
+    return {name: each for name, each in value.items() if name in fields}
 
 
 def _hints(driver: type, method: str) -> list[Any]:

@@ -26,7 +26,7 @@ from acquire.bluesky.measuring import rows
 from acquire.files import whole
 from acquire.record import Done, RunRecord
 from acquire.show import show
-from drivers.interfaces import INTERFACES, known_action
+from drivers.interfaces import ROLES, known_action
 
 Document = dict[str, Any]
 
@@ -262,7 +262,7 @@ def _named(done: Done) -> dict[str, Any]:
     role, method = done.name.split(".", 1)
     names = [str(number) for number in range(len(done.arguments))]
     if known_action(done.name) is not None:
-        parameters = list(inspect.signature(getattr(INTERFACES[role], method)).parameters)
+        parameters = list(inspect.signature(getattr(ROLES[role].kind, method)).parameters)
         names = parameters[1:]
     return dict(zip(names, done.arguments, strict=False))
 

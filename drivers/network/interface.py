@@ -33,32 +33,9 @@ from pydantic import BaseModel
 
 from drivers.action import Action, action_of
 from drivers.codec import Arrays, CodecError, pack, unpack
-from drivers.cryo import Cryo, CryoLimits
 from drivers.errors import InputError, LimitError
-from drivers.fib import Fib, FibLimits
+from drivers.interfaces import ROLES, Role
 from drivers.lab import GROUP, Remembering
-from drivers.potentiostat import Potentiostat, PotentiostatLimits
-from drivers.stem import Stem, StemLimits
-from drivers.xps import Xps, XpsLimits
-from protocols.model import Written
-
-
-@dataclass(frozen=True)
-class Role:
-    """What an instrument of a role is."""
-
-    kind: type
-    """Its interface."""
-    limits: type[Written]
-
-
-ROLES: Mapping[str, Role] = {
-    "stem": Role(Stem, StemLimits),
-    "fib": Role(Fib, FibLimits),
-    "xps": Role(Xps, XpsLimits),
-    "potentiostat": Role(Potentiostat, PotentiostatLimits),
-    "cryo": Role(Cryo, CryoLimits),
-}
 
 
 @dataclass(frozen=True)

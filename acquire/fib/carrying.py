@@ -6,7 +6,7 @@ import math
 from functools import partial
 
 from acquire.fib.aligning import locate
-from acquire.fib.cutting import compared_view, in_electrons, plain_view
+from acquire.fib.cutting import in_electrons
 from acquire.fib.edges import rising_edge
 from acquire.fib.end_points import raise_flag
 from acquire.fib.joining import Joint, OpenJoint, cut_through, weld_joint
@@ -15,6 +15,7 @@ from acquire.fib.needle import needle_tip
 from acquire.fib.reaching import NEAR_STEP, lamella_end
 from acquire.fib.session import Session
 from acquire.fib.surface import note_surface
+from acquire.fib.views import compared_view, plain_view
 from protocols.fib import Array
 
 BACK_OFF = 0.2e-6
@@ -80,13 +81,18 @@ def _open_gap(session: Session) -> tuple[OpenJoint, float]:
     one too many the tip goes nearer again.
     """
     for _ in range(SET_IN):
-        found = session.known("the gap to the needle", partial(_gap, session), _gap_parts)[0]
-        gap = session.decide("gap", found.right - found.left)
+        found, gap = _known_gap(session)
         if session.decide("gap as it should be", SEEN_GAP <= gap <= WIDE_GAP):
-            break
+            return found, gap
         nearer = max(-session.step.contact.step, WANTED_GAP - gap)
         session.needle_by(x=BACK_OFF if gap < SEEN_GAP else nearer, step=NEAR_STEP)
-    return found, gap
+    return _known_gap(session)  # the last step has moved the tip, too
+
+
+def _known_gap(session: Session) -> tuple[OpenJoint, float]:
+    """Return the gap to the needle and its width, m."""
+    found = session.known("the gap to the needle", partial(_gap, session), _gap_parts)[0]
+    return found, session.decide("gap", found.right - found.left)
 
 
 def _gap_parts(looked: tuple[OpenJoint, tuple[Measured, ...]]) -> tuple[Measured, ...]:
@@ -95,8 +101,8 @@ def _gap_parts(looked: tuple[OpenJoint, tuple[Measured, ...]]) -> tuple[Measured
 
 def _gap(session: Session, frames: int) -> tuple[OpenJoint, tuple[Measured, ...]]:
     """Return the gap between the lamella's right end and the tip, and what was measured of it."""
-    ion = session.ion(compared_view(session), frames)
-    electron = session.electron(plain_view(session), frames)
+    ion = session.ion(compared_view(session.step), frames)
+    electron = session.electron(plain_view(session.step), frames)
     tip = needle_tip(ion)
     end = lamella_end(session, ion, tip)
     return OpenJoint(end.value, max(tip.u.value, end.value), ion, electron), (end, tip.u)
@@ -158,7 +164,7 @@ def back_edge(session: Session, v: float) -> Measured:
     at, kept = session.places, session.step.lamella.kept
 
     def look(frames: int) -> Measured:
-        picture = session.electron(plain_view(session), frames)
+        picture = session.electron(plain_view(session.step), frames)
         return rising_edge(picture, u=at.u, v=v, reach=AROUND, width=kept)
 
     return session.known("the lamella on the needle", look, lambda edge: (edge,))

@@ -10,9 +10,10 @@ from acquire.fib.edges import falling_edge
 from acquire.fib.end_points import electrolyte, electrolyte_in
 from acquire.fib.face import Face, layers_on_face
 from acquire.fib.measured import Measured
-from acquire.fib.session import Session, more
+from acquire.fib.session import Session
 from acquire.fib.slit import dark_slit, slit_seen
 from acquire.fib.surveying import to_milling_tilt
+from acquire.fib.views import joint_view
 from drivers.fib import BeamPicture, seen
 from protocols.fib import BeamImage, CleaningCrossSection, Pattern, Rectangle
 from protocols.lift_out import Cut
@@ -29,14 +30,9 @@ SEEN_THROUGH = 0.5
 bright as the face is. Whether all of it is through shows when the lamella is lifted. Ours."""
 SHADED = 0.7
 """Share of a cut's length over which it is looked for; its ends lie beside other edges."""
-CLOSER, PLAIN = 4, 8
-"""Times the frames of a near image in which joints are measured, with ions and with electrons:
-these do no harm here."""
 CAREFULLY, MORE_CAREFULLY = 32, 128
 """Times the frames of a near image in which the electrolyte is looked for, and again: its contrast
 to the metal is a tenth, and less where the detector shows little."""
-ROOM = 3e-6
-"""Beyond both ends of the lamella that an image of a joint shows, m."""
 TILTED_REACH = 1.6e-6
 """How far the lamella's top is looked for after the tilt: the tilt axis is a micrometre off, m."""
 AFRESH = 0.5
@@ -57,23 +53,6 @@ def open_charge(session: Session, settings: Cut, width: float, thick: float, dep
     step = session.step
     needed = charge_of_slice(step.layers, step.ions.species, width, thick, depth, settings.overdose)
     return session.run.decide("charge", needed)
-
-
-def joint_view(session: Session) -> BeamImage:
-    """Return the near view, wide enough for both ends of the lamella."""
-    near = session.step.views.near
-    field = max(near.field, session.step.lamella.length + 2 * ROOM)
-    return near.model_copy(update={"field": field})
-
-
-def compared_view(session: Session) -> BeamImage:
-    """Return the same with the frames in which an ion image of a joint is measured."""
-    return more(joint_view(session), CLOSER)
-
-
-def plain_view(session: Session) -> BeamImage:
-    """Return the same with those of an electron image."""
-    return more(joint_view(session), PLAIN)
 
 
 # -- trench -------------------------------------------------------------------------------------
@@ -245,7 +224,7 @@ def under_and_side_open(session: Session) -> bool:
     face = session.places.half
 
     def look(frames: int) -> tuple[Measured, Measured]:
-        picture = session.electron(joint_view(session), CAREFULLY * frames)
+        picture = session.electron(joint_view(session.step), CAREFULLY * frames)
         u, v = in_electrons(session, 0.0, face, -lamella.depth - width / 2)
         tall = width * math.sin(session.setup.geometry.milling_tilt)
         under = dark_slit(picture, u=u, v=v, length=SHADED * lamella.length, width=tall)
@@ -287,7 +266,7 @@ def clean(session: Session) -> None:
     session.places.half = session.decide("half thickness", strip.top.value / 2)
     session.found["cleaned_thickness_m"] = strip.top.value
     for times in (CAREFULLY, MORE_CAREFULLY):
-        face = front_face(session, joint_view(session), times)
+        face = front_face(session, joint_view(session.step), times)
         if session.decide("electrolyte in the face", electrolyte_in(session, face) is not None):
             break
     electrolyte(session, face)

@@ -10,12 +10,13 @@ from typing import Any
 from acquire.fib.aligning import locate, mill, remember
 from acquire.fib.bridge import bridged_share, crossed_share
 from acquire.fib.charge import charge_for, charge_of_weld
-from acquire.fib.cutting import OPEN, SHADED, compared_view, in_electrons, joint_view, plain_view
+from acquire.fib.cutting import OPEN, SHADED, in_electrons
 from acquire.fib.end_points import raise_flag
 from acquire.fib.joint import joint_gap
 from acquire.fib.measured import Measured
 from acquire.fib.session import Session
 from acquire.fib.slit import slit_seen
+from acquire.fib.views import compared_view, joint_view, plain_view
 from drivers.fib import BeamPicture, Purpose
 from protocols.fib import Array, Rectangle
 from protocols.lift_out import STAGES, Sever, StageName, Weld
@@ -54,7 +55,7 @@ def seen_from_above(session: Session, joint: Joint, wanted: float) -> tuple[floa
 
     Where nothing faces the cut its width is told as `wanted` if nothing crosses so wide a strip.
     """
-    at, view = session.places, compared_view(session)
+    at, view = session.places, compared_view(session.step)
     u, v, along = at.u + joint.x, at.v + joint.y, SHADED * joint.thick
 
     def look(frames: int) -> tuple[Measured, Measured]:
@@ -71,7 +72,7 @@ def seen_from_above(session: Session, joint: Joint, wanted: float) -> tuple[floa
 
 def crossed_in_front(session: Session, joint: Joint) -> float:
     """Return the share of a cut's height over which the electron image shows it closed."""
-    view = plain_view(session)
+    view = plain_view(session.step)
     tall = SHADED * joint.tall * math.sin(session.setup.geometry.milling_tilt)
     u, v = in_electrons(session, joint.x, joint.face, joint.top - joint.tall / 2)
 
@@ -125,7 +126,11 @@ def bridged_area(session: Session, joint: Joint, before: OpenJoint, least: float
 
     Where the width alone allows less than `least` (m²), what it allows at most.
     """
-    from_ions, from_electrons, at = compared_view(session), plain_view(session), session.places
+    from_ions, from_electrons, at = (
+        compared_view(session.step),
+        plain_view(session.step),
+        session.places,
+    )
     steep = math.sin(session.setup.geometry.milling_tilt)
     inwards = -1 if joint.x > 0 else 1
     half = SHADED * joint.thick / 2
@@ -182,7 +187,7 @@ def weld_joint(
     )
     for tries in range(1, settings.tries + 1):
         fresh = partial(_fresh, session, array, inwards, tries - 1)
-        view, again = joint_view(session), tries > 1
+        view, again = joint_view(session.step), tries > 1
         mill(session, "weld", settings, charge, fresh, view, again=again)
         area = bridged_area(session, joint, before, settings.area_min)
         if session.decide("bridged", area.value >= settings.area_min):
@@ -250,7 +255,7 @@ def cut_through(
             settings,
             charge,
             lambda *_: (_slit(session, joint, settings, height),),
-            joint_view(session),
+            joint_view(session.step),
             again=times < 1.0,
         )
         crossed, width = seen_from_above(session, joint, settings.gap_min)

@@ -8,7 +8,7 @@ from dataclasses import replace
 from acquire.fib.aligning import locate, remember, stand_still
 from acquire.fib.bodies import Body, body_from_left
 from acquire.fib.carrying import raise_to_park
-from acquire.fib.cutting import compared_view, in_electrons, joint_view, plain_view
+from acquire.fib.cutting import in_electrons
 from acquire.fib.edges import falling_edge, outer_edges
 from acquire.fib.end_points import raise_flag
 from acquire.fib.hanging import hanging, post_edge
@@ -16,6 +16,7 @@ from acquire.fib.joining import Joint, OpenJoint, cut_through, weld_joint
 from acquire.fib.measured import Measured
 from acquire.fib.reaching import NEAR_STEP
 from acquire.fib.session import Session
+from acquire.fib.views import compared_view, joint_view, plain_view
 from drivers.fib import BeamPicture, NeedlePosition, seen
 from protocols.fib import Array, BeamImage
 from protocols.lift_out import LiftOut, Weld
@@ -74,9 +75,9 @@ def land(session: Session) -> None:
     _to_the_grid(session)
     run.verified("over the grid", True)
     end, gap = _come_down(session), math.inf
-    stand_still(session, joint_view(session))  # else the gap that is set is another one later
+    stand_still(session, joint_view(session.step))  # else the gap that is set is another one later
     for _ in range(MOST_STEPS):
-        found = _gap_to_post(session, end, joint_view(session))
+        found = _gap_to_post(session, end, joint_view(session.step))
         gap = found.right - found.left
         run.progress(0, 1, f"gap {gap * 1e6:.2f} um")
         if session.decide("at the post", gap <= 1.15 * step.land.gap):
@@ -221,7 +222,7 @@ def weld_grid(session: Session) -> None:
     settings = step.weld_grid
     x = -(step.lamella.length + step.land.gap) / 2
     end = session.places.u - step.lamella.length / 2
-    before = _in_both(session, _gap_to_post(session, end, compared_view(session)))
+    before = _in_both(session, _gap_to_post(session, end, compared_view(session.step)))
     session.places.u = session.decide("lamella along", before.right + step.lamella.length / 2)
     locate(session, before.ion)  # the welds follow what moves from this image on
     for name, side in (("post_front", 1), ("post_back", -1)):
@@ -237,7 +238,7 @@ def weld_grid(session: Session) -> None:
 
 def _in_both(session: Session, gap: OpenJoint) -> OpenJoint:
     """Return the gap to the post with the electron image of it, and where that shows it."""
-    view, at = plain_view(session), session.places
+    view, at = plain_view(session.step), session.places
     surely = _surely(session, gap.right, NEARLY)
     upper = in_electrons(session, 0.0, -at.half, 0.0)[1]
 
@@ -310,7 +311,7 @@ def released_end(step: LiftOut) -> float:
 def _leave(session: Session) -> None:
     """Move the needle away in small steps, each time seeing that the lamella stays."""
     run, at = session.run, session.places
-    remember(session, stand_still(session, joint_view(session)))
+    remember(session, stand_still(session, joint_view(session.step)))
     before = _where_it_is(session, at.u + released_end(session.step), ANYWHERE)
     for way in LEAVE:
         session.needle_by(x=way, step=NEAR_STEP)
@@ -337,7 +338,7 @@ def _where_it_is(session: Session, end: float, reach: float) -> tuple[float, flo
     at, lamella = session.places, session.step.lamella
 
     def look(frames: int) -> tuple[Measured, Measured, Measured]:
-        picture = session.ion(joint_view(session), frames)
+        picture = session.ion(joint_view(session.step), frames)
         wide = lamella.thickness / 2
         free = falling_edge(picture, u=end, v=at.v, reach=reach, width=wide, along="u")
         return free, *outer_edges(picture, kept=lamella.kept, u=at.u)

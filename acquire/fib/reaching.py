@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 
 from acquire.fib.aligning import locate, remember, stand_still
 from acquire.fib.contact import Box, ContactWatch
-from acquire.fib.cutting import compared_view, joint_view
 from acquire.fib.edges import falling_edge
 from acquire.fib.end_points import raise_flag
 from acquire.fib.height import Place, place_from
@@ -20,6 +19,7 @@ from acquire.fib.measured import Measured, refused
 from acquire.fib.needle import Tip, needle_tip
 from acquire.fib.session import Session
 from acquire.fib.surface import note_surface
+from acquire.fib.views import compared_view, joint_view
 from acquire.flags import Flag
 from drivers.fib import BeamPicture, NeedlePosition, seen
 from protocols.fib import BeamImage
@@ -140,7 +140,7 @@ def _centre(session: Session) -> None:
 
     Drift of hours has moved it, and the cuts that follow are made at its ends.
     """
-    at, view = session.places, joint_view(session)
+    at, view = session.places, joint_view(session.step)
     for _ in range(CENTRED_IN):
         picture = stand_still(session, view)
         locate(session, picture)
@@ -171,7 +171,7 @@ def _find_it_high(session: Session, x: float) -> None:
 def contact(session: Session) -> None:
     """Bring the tip down beside the lamella's free end and step towards it until it touches."""
     step, at = session.step, session.places
-    view = joint_view(session)
+    view = joint_view(session.step)
     still = stand_still(session, view)
     locate(session, still)
     note_surface(session, still)
@@ -278,7 +278,7 @@ def end_seen(session: Session) -> float:
     """Return u of the lamella's right end in the ion image, with the tip beside it, m."""
 
     def look(frames: int) -> Measured:
-        picture = session.ion(compared_view(session), frames)
+        picture = session.ion(compared_view(session.step), frames)
         return lamella_end(session, picture, needle_tip(picture))
 
     found = session.known("the lamella's right end", look, lambda end: (end,))

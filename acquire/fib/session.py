@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from acquire.endings import RunStopped
 from acquire.fib.measured import Measured, first_refusal
+from acquire.fib.views import more
 from acquire.run import Run
 from drivers.cryo import Cryo
 from drivers.fib import BeamPicture, Fib, FibSetup, NeedlePosition, StagePosition
@@ -16,9 +17,6 @@ from protocols.fib import BeamImage, StagePlace
 from protocols.lift_out import LiftOut
 
 T = TypeVar("T")
-
-MOST_FRAMES = 256
-"""Of an image that is taken again because the first did not show enough."""
 
 
 @dataclass
@@ -187,11 +185,6 @@ class Session:
         """Move the tip by x, y, z (m) in steps of at most `step`."""
         here = self.run.do(self.fib.status).needle
         return self.needle_encoders(NeedlePosition(here.x + x, here.y + y, here.z + z), step)
-
-
-def more(view: BeamImage, times: int) -> BeamImage:
-    """Return a view with `times` the frames."""
-    return view.model_copy(update={"frames": min(view.frames * times, MOST_FRAMES)})
 
 
 def _plain(value: Any) -> Any:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from acquire.fib.charge import charge_for, charge_of_slice, charge_of_weld, charge_through
+from acquire.fib.views import MOST_FRAMES, compared_view, joint_view, plain_view
 from protocols.fib import BeamImage
 from protocols.lift_out import Cut, LiftOut, StageName, Weld
 from protocols.units import ELEMENTARY_CHARGE
@@ -47,10 +48,8 @@ SIGMA = 12e-9
 """Standard error with which the thickness of a thin lamella is measured, m; ours, to verify."""
 AFRESH = 0.5
 """Share of the planned charge that another try of a cut adds."""
-CLOSER, MOST_FRAMES = (4, 16), 256
-"""Times the frames with which a thickness is measured again that is not sure enough, at most."""
-MEASURED, PLAIN = 4, 8
-"""Times the frames of a near image in which joints are measured, with ions and with electrons."""
+CLOSER = (4, 16)
+"""Times the frames with which a thickness is measured again that is not sure enough."""
 LEAST = 8e-9
 """Thinnest slice that is tried, m."""
 OUTSIDE, BEYOND = 0.2e-6, 0.9e-6
@@ -128,22 +127,9 @@ def needle(way: float, step: float = FAR) -> Takes:
     return Takes(way / NEEDLE_SPEED + steps * NEEDLE_SETTLES, travel=way)
 
 
-def joint_view(step: LiftOut) -> BeamImage:
-    """Return the view of a joint: wide enough for both ends of the lamella."""
-    field = max(step.views.near.field, step.lamella.length + 6e-6)
-    return step.views.near.model_copy(update={"field": field})
-
-
-def plain(step: LiftOut) -> Takes:
-    """Return what an electron image of a joint takes that is measured in."""
-    view = joint_view(step)
-    return electron(step, view.model_copy(update={"frames": PLAIN * view.frames}))
-
-
 def measured(step: LiftOut) -> Takes:
     """Return what it takes to measure a joint in both beams' images."""
-    view = joint_view(step)
-    return ion(view.model_copy(update={"frames": MEASURED * view.frames})) + plain(step)
+    return ion(compared_view(step)) + electron(step, plain_view(step))
 
 
 def milled(
@@ -245,7 +231,11 @@ def _weld(step: LiftOut, cut: Weld, width: float, height: float) -> Takes:
 def weld(step: LiftOut) -> Takes:
     """The gap set between steps of the needle, the array, and the joint before and after."""
     gap = GAPS * measured(step) + (GAPS - 1) * needle(step.contact.step)
-    return gap + plain(step) + _weld(step, step.weld, step.weld.reach, step.weld.width)
+    return (
+        gap
+        + electron(step, plain_view(step))
+        + _weld(step, step.weld, step.weld.reach, step.weld.width)
+    )
 
 
 def sever(step: LiftOut, share: float = 1.0) -> Takes:
@@ -261,7 +251,7 @@ def lift(step: LiftOut) -> Takes:
     high = sum(step.lift.steps) - low
     looks = len(step.lift.steps) + sum(1 for each in step.lift.steps if each <= 2e-6)
     way = needle(low, NEAR) + needle(high, 10e-6) + needle(max(0.0, PARK - low - high))
-    return way + looks * plain(step)
+    return way + looks * electron(step, plain_view(step))
 
 
 def land(step: LiftOut) -> Takes:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from acquire.fib.cutting import compared_view, in_electrons, plain_view
+from acquire.fib.cutting import in_electrons
 from acquire.fib.edges import falling_edge, outer_edges
 from acquire.fib.height import Place, Seen, place_from
 from acquire.fib.measured import Measured
 from acquire.fib.session import Session
+from acquire.fib.views import compared_view, plain_view
 from drivers.fib import BeamPicture
 
 REACH = 1.2e-6
@@ -22,8 +23,10 @@ def note_surface(session: Session, ion: BeamPicture) -> None:
     at = session.places
 
     def look(frames: int) -> Place:
-        seen_from_above = ion if frames == 1 else session.ion(compared_view(session), frames)
-        return _front_edge(session, seen_from_above, session.electron(plain_view(session), frames))
+        seen_from_above = ion if frames == 1 else session.ion(compared_view(session.step), frames)
+        return _front_edge(
+            session, seen_from_above, session.electron(plain_view(session.step), frames)
+        )
 
     found = session.known("the surface's height", look, lambda place: (place.z,))
     at.z = session.decide("surface at", found.z.value)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from acquire.fib.aligning import SETTLE, mill, stand_still, strip_in
-from acquire.fib.cutting import joint_view, open_charge, slice_of
+from acquire.fib.cutting import open_charge, slice_of
 from acquire.fib.edges import falling_edge, outer_edges
 from acquire.fib.end_points import interval, raise_flag
 from acquire.fib.landing import released_end
@@ -16,6 +16,7 @@ from acquire.fib.measured import Measured
 from acquire.fib.result import species
 from acquire.fib.session import Session
 from acquire.fib.strip import Strip
+from acquire.fib.views import joint_view
 from drivers.fib import BeamPicture, Purpose
 from protocols.fib import CleaningCrossSection
 from protocols.lift_out import Polish, Thin
@@ -152,7 +153,7 @@ def slice_off(
         session.places.u, session.places.v = session.decide("lamella at", (u, v))
 
     aside = -sign * (learned + thick / 2)  # the middle of what is left, as the slice lands
-    mill(session, purpose, settings, charge, pattern, joint_view(session), place, aside)
+    mill(session, purpose, settings, charge, pattern, joint_view(session.step), place, aside)
     tilt_to(session, None)
     after = measure(session)
     learning = LEARNING[(purpose, True) in session.misplaced]
@@ -218,7 +219,7 @@ def centre(session: Session) -> Strip:
         off = (at.u * 1e6, at.v * 1e6)
         session.shift(tilt, x=-at.u, y=-at.v)
         at.u = at.v = 0.0
-        stand_still(session, joint_view(session))
+        stand_still(session, joint_view(session.step))
     session.ask(
         f"the lamella lies {off[0]:.2g} um off along its length and {off[1]:.2g} um across, and "
         f"{CENTRED} moves of the stage did not bring it to the middle; look at the stage"
@@ -237,7 +238,7 @@ def _right_end(session: Session) -> float:
     """Return u of the lamella's free end (m)."""
     return session.known(
         "the lamella's free end",
-        lambda n: _end_in(session, session.ion(joint_view(session), n)),
+        lambda n: _end_in(session, session.ion(joint_view(session.step), n)),
         lambda edge: (edge,),
     ).value
 

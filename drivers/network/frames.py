@@ -28,6 +28,8 @@ LARGEST_REQUEST = 1 << 20
 LARGEST_REPLY = 1 << 28
 """Bytes of a frame of a reply: an image of 16k x 8k in 16 bits."""
 MOST_FRAMES = 64
+LONGEST_SLEEP = 3600.0
+"""s of a jumping clock that one request may wait for."""
 VERBS = frozenset({"meet", "hello", "call", "begin", "next", "close", "sleep", "bye"})
 KINDS = frozenset({"ok", "block", "end", "error", "refused"})
 TOKEN = 16

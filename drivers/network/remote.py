@@ -19,7 +19,7 @@ from drivers.clock import ServedClock
 from drivers.codec import unpack
 from drivers.errors import DriverError, InputError, LiftlineError, LinkError
 from drivers.lab import Chosen, Driver, DriverSpec, Met, NoLimits, OpenRequest
-from drivers.network.frames import Reply
+from drivers.network.frames import LONGEST_SLEEP, Reply
 from drivers.network.handshake import Secured
 from drivers.network.hello import Who, myself
 from drivers.network.interface import Method, interface, role_of
@@ -169,6 +169,14 @@ def _link(address: str | None, settings: RemoteSettings, who: Who) -> Link:
     return Link(place, secured, who=who, deadline=settings.deadline)
 
 
+def _wait(link: Link, seconds: float) -> None:
+    """Have a clock that jumps go on by `seconds`, in waits as long as one request may ask for."""
+    while seconds > 0:
+        part = min(seconds, LONGEST_SLEEP)
+        link.ask("sleep", [part])
+        seconds -= part
+
+
 def open_remote(request: OpenRequest) -> Driver:
     """Take control of a served lab, or join the instruments of it that are open beside.
 
@@ -190,7 +198,7 @@ def open_remote(request: OpenRequest) -> Driver:
             request.keep(name, text)
         if isinstance(request.clock, ServedClock):
             link.clock = request.clock
-            request.clock.follow(lambda seconds: link.ask("sleep", [seconds]))
+            request.clock.follow(lambda seconds: _wait(link, seconds))
         driver: Driver = remote_class(request.role, served.extras)(link, request.role)
     except BaseException:
         if not shared:

@@ -65,12 +65,7 @@ def serve(
         LiftlineError: an instrument cannot be opened.
     """
     place, lab, ring = counter.place, counter.lab, counter.keyring
-    if ring is None and not place.is_loopback:
-        raise InputError(
-            f"{place.requests} can be reached from other computers, which needs keys. Say: "
-            f"liftline keys make {SERVER}, then liftline keys authorise NAME KEY for each computer "
-            "that may use it"
-        )
+    _check_reach(place, ring)
     if counter.folder is not None:
         counter.folder.mkdir(parents=True, exist_ok=True)
     kept: dict[str, str] = {}
@@ -102,6 +97,16 @@ def serve(
             ready()
             _answer_all(server, router, door, handshake, stop, say)
             server.stop()
+
+
+def _check_reach(place: Place, ring: Keyring | None) -> None:
+    """Refuse to serve other computers without keys."""
+    if ring is None and not place.is_loopback:
+        raise InputError(
+            f"{place.requests} can be reached from other computers, which needs keys. Say: "
+            f"liftline keys make {SERVER}, then liftline keys authorise NAME KEY for each computer "
+            "that may use it"
+        )
 
 
 def _greeting(counter: Counter) -> str:

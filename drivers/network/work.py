@@ -15,7 +15,7 @@ from typing import Any
 from drivers.clock import RealClock, ServedClock, told_time, wall_seconds
 from drivers.codec import pack
 from drivers.network.cut_off import CutOff, CutOffs
-from drivers.network.frames import Reply, Request
+from drivers.network.frames import LONGEST_SLEEP, Reply, Request
 from drivers.network.interface import Interface, Method
 from drivers.network.view import View
 from drivers.open_lab import OpenLab
@@ -24,8 +24,6 @@ IDLE = 60.0
 """s after which an action is closed for which nobody asks on, though its controller lives; ours."""
 MOST_OPEN = 64
 """Actions that may be open at once, though an instrument does one at a time."""
-LONGEST_SLEEP = 3600.0
-"""s of a jumping clock that one request may wait for."""
 
 
 class RefusedError(Exception):

@@ -12,9 +12,16 @@ import pytest
 from drivers.clock import wait_a_moment, wall_seconds
 from drivers.codec import pack
 from drivers.errors import DriverError, InputError, LimitError, LinkError, RunInUseError
-from drivers.lab import Lab, simulated_lab
-from drivers.network.frames import LARGEST_REQUEST, VERSION, Request, write_request
+from drivers.lab import Lab, make_clock, met, simulated_lab
+from drivers.network.frames import (
+    LARGEST_REQUEST,
+    LONGEST_SLEEP,
+    VERSION,
+    Request,
+    write_request,
+)
 from drivers.network.ports import Place, place_of
+from drivers.open_lab import open_lab
 from simulators.stem import SimStem
 from tests.drivers.network.raw import raw
 from tests.drivers.network.served import opened, remote_lab, served
@@ -268,3 +275,12 @@ def test_limits_come_from_the_served_lab(place: Place) -> None:
     lab = met(remote_lab(place, "stem"))
     assert lab.instruments[0].limits == LAB.instruments[0].limits
     assert lab.simulated
+
+
+def test_a_wait_longer_than_one_request_may_ask_for_is_waited_in_parts(place: Place) -> None:
+    lab = met(remote_lab(place, "stem"))
+    clock = make_clock("served", told=lab.time)
+    with open_lab(lab, clock=clock):
+        before = clock.now()
+        clock.sleep(3 * LONGEST_SLEEP + 1.0)
+        assert clock.now() - before == pytest.approx(3 * LONGEST_SLEEP + 1.0)

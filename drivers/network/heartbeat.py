@@ -18,8 +18,9 @@ from drivers.network.frames import VERSION
 from drivers.network.handshake import Secured, secure
 from drivers.network.ports import Place, harden
 
-LARGEST = 256
-"""Bytes of a heartbeat."""
+LARGEST = 4096
+"""Bytes of a frame: a heartbeat has 64 at most, but the command with which CURVE begins counts as
+one and has 257 and what the socket tells of itself (rfc.zeromq.org/spec/26)."""
 
 
 class Heartbeat:

@@ -2,17 +2,22 @@ from __future__ import annotations
 
 import stat
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import zmq
 
+from drivers.clock import wait_a_moment
 from drivers.errors import InputError, LinkError, ReadbackError
 from drivers.lab import simulated_lab
+from drivers.network.handshake import Secured
 from drivers.network.keys import Keyring
 from drivers.network.ports import Place
 from drivers.network.serving import Counter, serve
+from drivers.network.view import Sight
+from drivers.network.watching import watch
 from tests.drivers.network.served import opened, served, soon
 from tests.simulators.stems import AREA
 
@@ -54,6 +59,24 @@ def told(log: list[str], text: str) -> bool:
 def test_with_its_key_a_client_is_let_in(place: Place, ring: Keyring) -> None:
     with opened(place, "stem", **keys(ring)) as drivers:
         assert drivers["stem"].identity().simulated
+
+
+def test_a_controller_with_a_key_is_heard_for_longer_than_the_dead_man_waits(
+    ring: Keyring, log: list[str]
+) -> None:
+    with (
+        served(replace(LAB, dead_man=0.6), keyring=ring, log=log) as place,
+        opened(place, "stem", **keys(ring)) as drivers,
+    ):
+        wait_a_moment(1.5)
+        assert drivers["stem"].identity().simulated
+    assert not any("was not heard" in line for line in log)
+
+
+def test_a_viewer_with_a_key_is_shown_what_goes_on(place: Place, ring: Keyring) -> None:
+    seen = next(watch(place, Secured(ring.key("me"), ring.own()["server"])))
+    assert isinstance(seen, Sight)
+    assert seen.name == LAB.name
 
 
 def test_a_key_that_is_not_authorised_is_refused_and_logged(

@@ -294,6 +294,7 @@ class Run:
         until = (entry.time if entry is not None else self._time.now()) + seconds
         if entry is None:
             self._journal.add_entry(self._step, "sleep", "sleep", request, self._time.stamp())
+            self._journal.commit()  # nothing more is written until it is over
         self._actions.sleep_until(until)
 
     def random(self) -> float:

@@ -54,6 +54,12 @@ class Evidence:
     """The newest moment."""
 
     @property
+    def waiting(self) -> int | None:
+        """The newest entry's number if it is a wait, which a crash then cut off; None if not."""
+        newest = self.entries[-1] if self.entries else None
+        return newest.id if newest is not None and newest.kind == "sleep" else None
+
+    @property
     def results(self) -> list[dict[str, Any]]:
         """Results of the steps that have ended."""
         return [json.loads(e.value or "{}")["result"] for e in self.entries if e.kind == "result"]

@@ -36,6 +36,8 @@ class Case:
     """What was acknowledged earlier."""
     end: RunEnd | None = None
     """How the session ended; None where it was cut off."""
+    waits: tuple[int, ...] = ()
+    """Numbers of the waits that crashes of the try cut off."""
 
     @cached_property
     def account(self) -> Account:
@@ -132,14 +134,16 @@ def results_are_those_of_an_undisturbed_run(case: Case) -> Iterator[str]:
     """What was measured before anything was cut off is the course's, bit for bit.
 
     Where nothing was cut off, that is all of it, results included. An action that was cut off is
-    gone on with at another time, with other draws of the noise: from there on numbers may differ,
-    and only what kind of results there are is compared. Not asked after faults of instruments, nor
+    gone on with at another time, with other draws of the noise, and of a wait that was cut off
+    nobody knows how long it had lasted: from there on numbers may differ, and only what kind of
+    results there are is compared. Not asked after faults of instruments, nor
     where the date jumped ahead.
     """
     if not case.plan.transient or case.end is None:
         return
     ours, theirs = case.held, case.course.held
-    first = min((int(each["action"]) for each in ours.cut_off), default=None)
+    cut = (*(int(each["action"]) for each in ours.cut_off), *case.waits)
+    first = min(cut, default=None)
     for mine, other in zip(ours.entries, theirs.entries, strict=False):
         if first is not None and mine.id >= first:
             break

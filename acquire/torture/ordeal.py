@@ -132,6 +132,8 @@ class Ordeal:
     """Nothing was planned for the last session that came to an end."""
     number: int = 0
     """Of the session."""
+    waits: tuple[int, ...] = ()
+    """Waits that crashes cut off, by the numbers of their entries."""
 
     def go(self) -> Iterator[Broken]:
         """Go through all sessions; yield what broke, and go on no further then."""
@@ -225,8 +227,10 @@ class Ordeal:
         except RunFolderError as error:
             yield Broken(self.plan, "every_journal_opens", str(error), self.number)
             return
+        if end is None and held.waiting is not None:
+            self.waits += (held.waiting,)
         worlds = self.worlds or self.run
-        case = Case(self.course, self.plan, worlds, held, self.held, end)
+        case = Case(self.course, self.plan, worlds, held, self.held, end, self.waits)
         self.held = held
         invariants: tuple[Invariant, ...] = ALWAYS if end is None else (*ALWAYS, *AT_REST)
         for invariant in invariants:

@@ -217,7 +217,7 @@ class SimXps(Xps):
         """Let time pass, answering; yield now and then."""
         while self.world.now() < until - 1e-9:
             now = self.world.now()
-            change = next_change(self._faults, now)
+            change = next_change(self._faults, now + 1e-6)
             self.world.wait_until(min(until, now + self.world.longest(), change))
             self._answer()
             yield

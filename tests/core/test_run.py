@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -229,6 +231,19 @@ def test_time_chance_and_sleep_come_back_from_the_journal(tmp_path: Path) -> Non
     assert second.run.now() == after
 
 
+def test_the_record_holds_a_sleep_while_it_lasts(tmp_path: Path) -> None:
+    kept: list[int] = []
+
+    class Looking(JumpingClock):
+        def sleep(self, seconds: float) -> None:
+            with closing(sqlite3.connect(next(tmp_path.rglob("run.db")))) as db:
+                kept.extend(db.execute("SELECT count(*) FROM entry WHERE kind='sleep'").fetchone())
+            super().sleep(seconds)
+
+    bench(tmp_path, Toy(Looking())).run.sleep(1.0)
+    assert set(kept) == {1}
+
+
 def test_a_sleep_ends_where_the_clock_cannot_tell_what_is_left_of_it(tmp_path: Path) -> None:
     run = bench(tmp_path, Toy(JumpingClock(start=2.0**32))).run
     run.sleep(0.2)
@@ -248,7 +263,6 @@ def test_a_setting_is_made_again_before_anything_else(tmp_path: Path) -> None:
 
 
 def test_a_journal_of_another_version_is_refused(tmp_path: Path) -> None:
-    import sqlite3
 
     from drivers.errors import RunFolderError
 

@@ -286,6 +286,12 @@ def test_a_saturated_detector_has_flat_tops() -> None:
     assert (counts > 0.9 * limit).sum() > 10
 
 
+def test_a_fault_that_ends_between_two_microseconds_is_waited_past() -> None:
+    beginning, lasting = 46.468, 8.823
+    assert beginning + lasting > 55.291, "the sum is not the number that is written"
+    assert ready(**fault("charging_jumps", at=beginning, lasting=lasting)).status().source_on
+
+
 def test_a_source_that_trips_ends_the_scan_and_comes_on_later() -> None:
     xps = ready(**fault("source_trips", at=ON + 20, lasting=100.0))
     with pytest.raises(InstrumentFaultError, match="X-rays are off"):

@@ -87,6 +87,8 @@ class Beam:
             return 0.0
         seconds = elapsed - exposure.done
         start, end = exposure.begin + exposure.done, exposure.begin + elapsed
+        if end == start:  # less than the clock of a world that has lived for long can tell
+            return 0.0
         share = seconds_open(self._faults, start, end) / (end - start)
         electrons = exposure.current * seconds * share / ELEMENTARY_CHARGE
         self._commit(exposure, "electrons", end, seconds, electrons, note)

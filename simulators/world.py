@@ -116,12 +116,28 @@ class WorldFile:
         if known is None:
             self.put("seed", seed)
         self._saved = max(self._latest(), read_state(self._db, "time") or 0.0)
-        began = self._saved if known is None else self._saved + down_time
-        self._offset = began - clock.now()
+        reached = max(self._saved, self._passed())
+        began = reached if known is None else reached + down_time
+        self._set_offset(began - clock.now())
 
     def _latest(self) -> float:
         """Return the newest time of the ledger, s."""
         return 0.0
+
+    def _passed(self) -> float:
+        """Return where the clock is in the world's time, s; 0 where it tells nothing.
+
+        A clock that jumps goes on after a crash where the run's newest entry is: what had passed
+        since anything was kept here, has passed.
+        """
+        offset = read_state(self._db, "offset")
+        jumps = isinstance(self._clock, JumpingClock)
+        return self._clock.now() + offset if jumps and offset is not None else 0.0
+
+    def _set_offset(self, offset: float) -> None:
+        self._offset = offset
+        if isinstance(self._clock, JumpingClock):
+            self.put("offset", offset)
 
     def now(self) -> float:
         """Return the world's time in seconds."""
@@ -178,7 +194,7 @@ class World(WorldFile):
 
     def live_until(self, t: float) -> None:
         """Have the world be at `t`, if it is not yet: time that passed while nobody looked."""
-        self._offset += max(0.0, t - (self._clock.now() + self._offset))
+        self._set_offset(self._offset + max(0.0, t - (self._clock.now() + self._offset)))
 
     def note_time(self) -> None:
         """Keep the time now and then while nothing physical happens."""

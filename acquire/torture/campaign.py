@@ -172,6 +172,7 @@ class Campaign:
         if run is None:
             return (), None
         ordeal = Ordeal(self.course, plan, camera.places[number], run=run, number=1)
+        ordeal.written = self.course.written(number)
         synced = camera.synced.get(number)
         if synced is not None:
             ordeal.held = evidence(run, wal=synced)
@@ -186,7 +187,7 @@ class Campaign:
         found = list(broken)
         if ordeal is not None:
             self.tally.sessions += ordeal.number
-            self.tally.ended[ordeal.ends[-1].state if ordeal.ends else "cut off"] += 1
+            self.tally.ended[ordeal.ends[-1].state if ordeal.ends else "broken"] += 1
         if not found:
             shutil.rmtree(self._place(plan), ignore_errors=True)
         return found

@@ -23,6 +23,10 @@ UNCOUNTED = "readings committed"
 """A boundary that comes when the computer is slow: it has no number, so that numbers repeat."""
 
 
+ENTRY = "entry written"
+"""How the names of boundaries end at which an entry has been written, committed or not."""
+
+
 @dataclass(frozen=True)
 class Boundary:
     """One boundary of the journal that the undisturbed run passed; its number is its index."""
@@ -54,6 +58,10 @@ class Course:
     wall: float
     """Wall seconds that it took."""
 
+    def written(self, number: int) -> int:
+        """Return how many entries had been written at a boundary, committed or not."""
+        return sum(boundary.name.endswith(ENTRY) for boundary in self.boundaries[: number + 1])
+
     @property
     def seconds(self) -> float:
         """How long it took on the lab's clock."""
@@ -72,7 +80,7 @@ class _Surveyor:
     def __call__(self, name: str) -> None:
         if name == UNCOUNTED:
             return
-        self.entries += name.endswith("entry written")
+        self.entries += name.endswith(ENTRY)
         (database,) = self.out.glob("*/run.db")
         state = state_of(database.parent)
         self.passed.append((name, self.entries, state != self.state))

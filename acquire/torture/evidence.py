@@ -54,10 +54,12 @@ class Evidence:
     """The newest moment."""
 
     @property
-    def waiting(self) -> int | None:
-        """The newest entry's number if it is a wait, which a crash then cut off; None if not."""
-        newest = self.entries[-1] if self.entries else None
-        return newest.id if newest is not None and newest.kind == "sleep" else None
+    def first_undone(self) -> int:
+        """The number of the first entry that is not over: of a wait under way, or the next one."""
+        if not self.entries:
+            return 1
+        newest = self.entries[-1]
+        return newest.id if newest.kind == "sleep" else newest.id + 1
 
     @property
     def results(self) -> list[dict[str, Any]]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from acquire.launch import NOT_REACHED, RunEnd
+from acquire.rows import Entry
 from acquire.torture.account import Account, above_limits, account, amounts, beyond
 from acquire.torture.course import Course
 from acquire.torture.evidence import Evidence
@@ -21,6 +22,23 @@ CODES = {"finished": (0,), "stopped": (1,), "fault": (2, 3), "waiting": (4,)}
 ROUNDING = 1e-12
 LEFT = 1e-6
 """Share of an action that its parts may lack, or have more, by rounding."""
+
+
+@dataclass(frozen=True)
+class Lost:
+    """Entries that were under way, or not committed yet, when a run was cut off.
+
+    Instruments may have done what they say; it is done again, later in the instruments' time.
+    """
+
+    first: int
+    last: int | None
+    """None where nobody knows, as of a process that was killed."""
+
+    def begins_with(self, entry: Entry) -> bool:
+        """True for an entry of it that takes time."""
+        within = entry.id >= self.first and (self.last is None or entry.id <= self.last)
+        return within and entry.kind in ("do", "sleep")
 
 
 @dataclass(frozen=True)
@@ -36,8 +54,8 @@ class Case:
     """What was acknowledged earlier."""
     end: RunEnd | None = None
     """How the session ended; None where it was cut off."""
-    waits: tuple[int, ...] = ()
-    """Numbers of the waits that crashes of the try cut off."""
+    lost: tuple[Lost, ...] = ()
+    """What crashes of the try took of the journal."""
 
     @cached_property
     def account(self) -> Account:
@@ -134,15 +152,17 @@ def results_are_those_of_an_undisturbed_run(case: Case) -> Iterator[str]:
     """What was measured before anything was cut off is the course's, bit for bit.
 
     Where nothing was cut off, that is all of it, results included. An action that was cut off is
-    gone on with at another time, with other draws of the noise, and of a wait that was cut off
-    nobody knows how long it had lasted: from there on numbers may differ, and only what kind of
-    results there are is compared. Not asked after faults of instruments, nor
+    gone on with at another time, with other draws of the noise, and what was lost with an
+    uncommitted end of the journal is done again: from there on numbers may differ, and only what
+    kind of results there are is compared. Not asked after faults of instruments, nor
     where the date jumped ahead.
     """
     if not case.plan.transient or case.end is None:
         return
     ours, theirs = case.held, case.course.held
-    cut = (*(int(each["action"]) for each in ours.cut_off), *case.waits)
+    cut = [int(each["action"]) for each in ours.cut_off]
+    for lost in case.lost:
+        cut += [entry.id for entry in ours.entries if lost.begins_with(entry)][:1]
     first = min(cut, default=None)
     for mine, other in zip(ours.entries, theirs.entries, strict=False):
         if first is not None and mine.id >= first:

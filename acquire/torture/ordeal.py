@@ -12,9 +12,9 @@ from acquire.launch import RunEnd, begin_run, resume_run
 from acquire.operator import Command, Inbox
 from acquire.questions import Prompt
 from acquire.share import Desk
-from acquire.torture.course import UNCOUNTED, Course
+from acquire.torture.course import ENTRY, UNCOUNTED, Course
 from acquire.torture.evidence import Evidence, evidence
-from acquire.torture.invariants import ALWAYS, AT_REST, Case, Invariant
+from acquire.torture.invariants import ALWAYS, AT_REST, Case, Invariant, Lost
 from acquire.torture.people import Rule, Unwatched
 from acquire.torture.snapshots import leave
 from acquire.torture.troubles import Plan, Session, Weather
@@ -56,6 +56,8 @@ class Watch:
     """Folder in which the run's folder is."""
     to: Path
     """Where the folder is left as a crash leaves it."""
+    written: int = 0
+    """Entries of the journal."""
     passed: int = 0
     actions: int = 0
     inbox: Inbox | None = None
@@ -83,6 +85,7 @@ class Watch:
         session, number = self.session, self.passed
         self.passed += 1
         self.actions += name == "after outcome"
+        self.written += name.endswith(ENTRY)
         if self.inbox is not None and self.actions == session.actions:
             self.inbox.say(Command("stop", STOP))
         if number in session.slow:
@@ -132,8 +135,9 @@ class Ordeal:
     """Nothing was planned for the last session that came to an end."""
     number: int = 0
     """Of the session."""
-    waits: tuple[int, ...] = ()
-    """Waits that crashes cut off, by the numbers of their entries."""
+    written: int | None = None
+    """Entries of the journal when it was last cut off, also those not committed; None: unknown."""
+    lost: tuple[Lost, ...] = ()
 
     def go(self) -> Iterator[Broken]:
         """Go through all sessions; yield what broke, and go on no further then."""
@@ -175,13 +179,16 @@ class Ordeal:
     def _try(self, session: Session) -> tuple[RunEnd | None, str]:
         """Do one session; return how it ended (None: cut off), and a defect that it met."""
         parent = self.folder / f"{self.number:02d}" if self.run is None else self.run.parent
-        watch = Watch(session, self.course.rule, parent, self.folder / f"{self.number + 1:02d}")
+        to = self.folder / f"{self.number + 1:02d}"
+        before = len(self.held.entries) if self.held is not None else 0
+        watch = Watch(session, self.course.rule, parent, to, before)
         self.weather(session.weather)
         try:
             end = self._begin(watch) if self.run is None else self._resume(watch, self.run)
             self.run = end.folder
             return end, ""
         except PowerOff:
+            self.written = watch.written
             return None, ""
         except LiftlineError as error:
             refused = RunEnd(parent, "fault", str(error), error.exit_code)
@@ -227,10 +234,10 @@ class Ordeal:
         except RunFolderError as error:
             yield Broken(self.plan, "every_journal_opens", str(error), self.number)
             return
-        if end is None and held.waiting is not None:
-            self.waits += (held.waiting,)
+        if end is None:
+            self.lost += (Lost(held.first_undone, self.written),)
         worlds = self.worlds or self.run
-        case = Case(self.course, self.plan, worlds, held, self.held, end, self.waits)
+        case = Case(self.course, self.plan, worlds, held, self.held, end, self.lost)
         self.held = held
         invariants: tuple[Invariant, ...] = ALWAYS if end is None else (*ALWAYS, *AT_REST)
         for invariant in invariants:

@@ -12,6 +12,7 @@ import pytest
 from drivers.clock import JumpingClock
 from protocols.errors import InputError
 from protocols.units import ELEMENTARY_CHARGE
+from simulators.beam import Beam
 from simulators.truth import exposures, ledger
 from simulators.world import World
 from tests.simulators.stems import AREA, LIPON, LITHIUM, PICTURE, open_stem, run_through
@@ -113,6 +114,15 @@ def test_world_time_goes_on_after_the_down_time_whatever_the_clock_says(tmp_path
     assert exposures(world)[-1].begin == pytest.approx(end + 60.002)
 
 
+def test_what_had_passed_on_a_jumping_clock_has_passed_after_a_crash(tmp_path: Path) -> None:
+    clock = JumpingClock(start=500.0)
+    world = open_stem(tmp_path / "world.db", clock=clock)._world
+    clock.sleep(0.7)  # of another instrument; nothing is kept in this world's file
+    killed_at = world.now()
+    again = open_stem(tmp_path / "world.db", clock=JumpingClock(start=clock.now()))
+    assert again._world.now() == killed_at == pytest.approx(0.7)
+
+
 def test_down_time_and_the_end_of_a_dwell_do_not_add_up(tmp_path: Path) -> None:
     world = tmp_path / "world.db"
     stem = open_stem(world)
@@ -142,6 +152,15 @@ def test_the_meter_only_grows_over_restarts(tmp_path: Path) -> None:
         stem.close()
     assert readings == sorted(readings)
     assert readings[-1] == pytest.approx(3 * WHOLE)
+
+
+def test_a_beam_whose_time_is_less_than_the_clock_can_tell_brings_nothing() -> None:
+    clock = JumpingClock()
+    beam = Beam(World(None, clock, seed=1, down_time=0.0), ())
+    clock.sleep(1e6)
+    beam.on("spectrum", "one", 1.0, CURRENT, (0.0, 0.0, 1e-9, 1e-9, 0.0))
+    assert beam.flow(1e-12) == 0.0
+    assert beam.flow(0.5) == pytest.approx(CURRENT * 0.5 / ELEMENTARY_CHARGE)
 
 
 def test_a_closed_world_is_one_file_also_after_it_was_read(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
     python -m tests.campaigns.torture_shows FOLDER SEED [PART ...]
 
 Parts: `boundaries` crashes one run of each at every boundary of its journal (the profile and the
-cell cut to 12 and 20 cycles; the lift-out stage by stage, `SAMPLED` boundaries of each); `kills`
+cell cut to 12 and 20 cycles; the lift-out stage by stage, `STAGE ...` for those alone); `kills`
 kills processes; `network` has a bad network before served instruments; `mixed` does random
 multi-fault runs of short protocols of each kind.
 """
@@ -80,10 +80,9 @@ MIXED = {"cell": 300, "profile": 250, "scan": 350}
 """Multi-fault runs of each; the lift-out's stages share a hundred."""
 KILLS = {"cell": 24, "profile": 30, "scan": 40}
 NETWORK = {"scan": 15, "profile": 15, "cell": 20}
+EVERY = ("--family", "crash", "--every-boundary", "--runs", "1")
 LIFTED = ("clean", "weld", "sever", "release")
 """Stages of the lift-out whose processes are killed, and which are run with faults."""
-SAMPLED = 40
-"""Boundaries of each of the lift-out's stages."""
 
 
 @dataclass(frozen=True)
@@ -111,17 +110,20 @@ def shortened(folder: Path, published: str, before: str, after: str) -> str:
     return str(file)
 
 
+def stage_boundaries(folder: Path, name: str) -> Part:
+    """Return a crash at every boundary of one stage of a lift-out."""
+    return Part(f"lift-out, {name}: every boundary", [*stage(folder, name), *EVERY])
+
+
 def boundaries(folder: Path) -> Iterator[Part]:
     """Yield a crash at every boundary of one run of each published protocol."""
-    every = ["--family", "crash", "--every-boundary", "--runs", "1"]
     cell = shortened(folder, "joule2020/cycling", "times: 532", "times: 17")
     profile = shortened(folder, "joule2020/xps-depth-profile", "max_cycles: 90", "max_cycles: 12")
-    yield Part("cell, 20 cycles: every boundary", [cell, *every])
-    yield Part("profile, 12 cycles: every boundary", [profile, *every])
+    yield Part("cell, 20 cycles: every boundary", [cell, *EVERY])
+    yield Part("profile, 12 cycles: every boundary", [profile, *EVERY])
     for name in STAGES:
-        words = [*stage(folder, name), "--family", "crash", "--runs", str(SAMPLED)]
-        yield Part(f"lift-out, {name}: {SAMPLED} boundaries", words)
-    yield Part("line scan: every boundary", ["joule2020/eds-line", *every])
+        yield stage_boundaries(folder, name)
+    yield Part("line scan: every boundary", ["joule2020/eds-line", *EVERY])
 
 
 def of_family(folder: Path, family: str, counts: dict[str, int], lifted: int) -> Iterator[Part]:
@@ -145,6 +147,9 @@ def parts(folder: Path, wanted: Sequence[str]) -> Iterator[Part]:
         yield from of_family(folder, "mixed", MIXED, 25)
     if "boundaries" in wanted:
         yield from boundaries(folder)
+    for name in STAGES:
+        if name in wanted:
+            yield stage_boundaries(folder, name)
 
 
 def main() -> int:

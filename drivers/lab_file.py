@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, TypeAdapter
+from pydantic import Field, TypeAdapter, model_validator
+from pydantic_core import PydanticCustomError
 
 from drivers.lab import DEAD_MAN, Chosen, Lab, spec_of
 from protocols.model import Written
@@ -25,6 +26,18 @@ class InstrumentEntry(Written):
     """Limits that protect the instrument and the specimen; a protocol may only be stricter."""
     settings: dict[str, Any] = Field(default_factory=dict)
     """Settings of the driver."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _say_which_driver(cls, entry: object) -> object:
+        if isinstance(entry, dict) and "driver" not in entry and _is_served(entry):
+            message = "has no driver; add 'driver: remote' if `liftline serve` runs at its address"
+            raise PydanticCustomError("lab_file", "{message}", {"message": message})
+        return entry
+
+
+def _is_served(entry: Mapping[str, object]) -> bool:
+    return str(entry.get("address", "")).startswith("tcp://")
 
 
 class LabFile(Written):

@@ -13,6 +13,7 @@ from drivers.clock import wait_a_moment, wall_seconds
 from drivers.codec import pack
 from drivers.errors import DriverError, InputError, LimitError, LinkError, RunInUseError
 from drivers.lab import Lab, make_clock, met, simulated_lab
+from drivers.lab_file import load_lab
 from drivers.network.frames import (
     LARGEST_REQUEST,
     LONGEST_SLEEP,
@@ -258,8 +259,6 @@ def test_two_drivers_of_a_lab_share_one_connection() -> None:
 
 
 def test_a_lab_file_may_not_set_limits_that_another_computer_keeps(tmp_path: Path) -> None:
-    from drivers.lab_file import load_lab
-
     path = tmp_path / "lab.yaml"
     path.write_text(
         "instruments:\n  stem:\n    driver: remote\n    address: tcp://127.0.0.1:5555\n"
@@ -267,6 +266,13 @@ def test_a_lab_file_may_not_set_limits_that_another_computer_keeps(tmp_path: Pat
     )
     with pytest.raises(InputError, match=r"lab.yaml:5: .*own computer.*remove them here"):
         load_lab(path)
+
+
+def test_an_address_without_a_driver_is_told_which_may_be_meant(tmp_path: Path) -> None:
+    file = tmp_path / "lab.yaml"
+    file.write_text("instruments: {stem: {address: 'tcp://192.168.0.5:5555'}}\n", encoding="utf-8")
+    with pytest.raises(InputError, match=r"lab.yaml:1: instruments.stem: .*driver: remote"):
+        load_lab(file)
 
 
 def test_limits_come_from_the_served_lab(place: Place) -> None:

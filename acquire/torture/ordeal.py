@@ -15,6 +15,7 @@ from acquire.share import Desk
 from acquire.torture.course import ENTRY, UNCOUNTED, Course
 from acquire.torture.evidence import Evidence, evidence
 from acquire.torture.invariants import ALWAYS, AT_REST, Case, Invariant, Lost
+from acquire.torture.limited import Limited
 from acquire.torture.people import Rule, Unwatched
 from acquire.torture.snapshots import leave
 from acquire.torture.troubles import Plan, Session, Weather
@@ -24,6 +25,9 @@ from drivers.lab import Lab
 
 MOST_SESSIONS = 25
 """After which a try is said not to end."""
+PATIENCE, PER_WALL = 60.0, 20.0
+"""Wall seconds after which a session is said not to end: so many, and so many times as long as
+the undisturbed run took."""
 SLOW = 0.25
 """Wall seconds that a slow disk takes: longer than the journal waits before it commits readings."""
 NEVER_BEGUN = "was never begun"
@@ -183,9 +187,13 @@ class Ordeal:
         before = len(self.held.entries) if self.held is not None else 0
         watch = Watch(session, self.course.rule, parent, to, before)
         self.weather(session.weather)
+        limited = Limited(PATIENCE + PER_WALL * self.course.wall)
         try:
-            end = self._begin(watch) if self.run is None else self._resume(watch, self.run)
-            self.run = end.folder
+            with limited:
+                end = self._begin(watch) if self.run is None else self._resume(watch, self.run)
+                self.run = end.folder
+            if limited.passed:
+                return None, f"a session was not over after {limited.seconds:.0f} s"
             return end, ""
         except PowerOff:
             self.written = watch.written

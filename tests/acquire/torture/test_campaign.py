@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 from click.testing import CliRunner
@@ -13,6 +14,7 @@ from acquire.torture.campaign import Campaign, chosen
 from acquire.torture.course import Course
 from acquire.torture.ordeal import Ordeal
 from acquire.torture.troubles import Plan, Session, fault_kinds, mixed
+from drivers.clock import wait_a_moment
 from drivers.lab import known_drivers, simulated_lab
 from tests.acquire.torture.made import PROTOCOL, boundary
 from tests.acquire.torture.test_planted_bugs import outcome_before_data
@@ -104,3 +106,17 @@ def test_a_run_goes_on_after_its_process_was_killed_or_its_network_was_bad(
     assert tally.broken == []
     assert tally.tried == {family: 3}
     assert tally.ended == {"finished": 3}
+
+
+def test_a_session_that_hangs_is_told_and_not_waited_for(
+    course: Course, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def hang(*args: object, **options: object) -> NoReturn:
+        while True:
+            wait_a_moment(0.01)
+
+    monkeypatch.setattr("acquire.torture.ordeal.begin_run", hang)
+    monkeypatch.setattr("acquire.torture.ordeal.PATIENCE", 0.2)
+    monkeypatch.setattr("acquire.torture.ordeal.PER_WALL", 0.0)
+    (broken,) = Ordeal(course, Plan("mixed 0", (Session(),)), tmp_path).go()
+    assert "was not over" in broken.text

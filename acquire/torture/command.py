@@ -24,6 +24,7 @@ FAMILIES = ("crash", "tail", "kill", "network", "mixed")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of simulators and troubles.")
 @click.option("--family", "families", multiple=True, type=click.Choice(FAMILIES), help="Only that.")
 @click.option("--every-boundary", "every", is_flag=True, help="Crash at each one of the journal.")
+@click.option("--to-the-end", "whole", is_flag=True, help="Go to the run's end after each crash.")
 @click.option("--only", metavar="TRY", help="Repeat one try, such as 'mixed 17', to its end.")
 @click.option("--answer", help="Given to questions that have this choice; the safe one to others.")
 @click.option(
@@ -42,6 +43,7 @@ def torture(
     seed: int,
     families: tuple[str, ...],
     every: bool,
+    whole: bool,
     only: str | None,
     answer: str | None,
     out: Path,
@@ -68,7 +70,8 @@ def torture(
     with Terminal(quiet=as_json) as terminal:
         course = survey(loaded, lab, seed, Rule(answer), folder / "course")
         tries = _tries(course, runs, families, every) if one is None else {one[0]: [one[1]]}
-        tally = Campaign(course, folder, terminal.progress).go(tries, whole=one is not None)
+        whole = whole or one is not None
+        tally = Campaign(course, folder, terminal.progress).go(tries, whole=whole)
     words = [protocol, *(["--lab", str(lab_file)] if lab_file else []), "--seed", str(seed)]
     words += ["--answer", answer] if answer else []
     if as_json:

@@ -81,6 +81,7 @@ MIXED = {"cell": 300, "profile": 250, "scan": 350}
 KILLS = {"cell": 24, "profile": 30, "scan": 40}
 NETWORK = {"scan": 15, "profile": 15, "cell": 20}
 EVERY = ("--family", "crash", "--every-boundary", "--runs", "1")
+WHOLE = (*EVERY, "--to-the-end")
 LIFTED = ("clean", "weld", "sever", "release")
 """Stages of the lift-out whose processes are killed, and which are run with faults."""
 
@@ -112,15 +113,15 @@ def shortened(folder: Path, published: str, before: str, after: str) -> str:
 
 def stage_boundaries(folder: Path, name: str) -> Part:
     """Return a crash at every boundary of one stage of a lift-out."""
-    return Part(f"lift-out, {name}: every boundary", [*stage(folder, name), *EVERY])
+    return Part(f"lift-out, {name}: every boundary", [*stage(folder, name), *WHOLE])
 
 
 def boundaries(folder: Path) -> Iterator[Part]:
     """Yield a crash at every boundary of one run of each published protocol."""
     cell = shortened(folder, "joule2020/cycling", "times: 532", "times: 17")
     profile = shortened(folder, "joule2020/xps-depth-profile", "max_cycles: 90", "max_cycles: 12")
-    yield Part("cell, 20 cycles: every boundary", [cell, *EVERY])
-    yield Part("profile, 12 cycles: every boundary", [profile, *EVERY])
+    yield Part("cell, 20 cycles: every boundary", [cell, *WHOLE])
+    yield Part("profile, 12 cycles: every boundary", [profile, *WHOLE])
     for name in STAGES:
         yield stage_boundaries(folder, name)
     yield Part("line scan: every boundary", ["joule2020/eds-line", *EVERY])

@@ -80,6 +80,19 @@ def test_what_breaks_is_told_with_the_command_that_repeats_it(
     assert "1 tries, 0 broken" in sound.output
 
 
+def test_a_crash_may_be_gone_on_with_to_the_end_each_time(tmp_path: Path) -> None:
+    file = tmp_path / "scan.yaml"
+    file.write_text(PROTOCOL, encoding="utf-8")
+    words = ["torture", str(file), "--out", str(tmp_path / "out"), "--family", "crash"]
+    ended = [
+        json.loads(CliRunner().invoke(main, [*words, "--runs", "4", "--json", *more]).output)[
+            "ended"
+        ]
+        for more in ((), ("--to-the-end",))
+    ]
+    assert ended == [{"stopped": 4}, {"finished": 4}]
+
+
 def test_a_run_whose_disk_was_full_is_gone_on_with_to_its_end(
     course: Course, tmp_path: Path
 ) -> None:

@@ -48,12 +48,18 @@ def show(record: RunRecord) -> dict[str, Any]:
         "ended_utc": ended["utc"] if ended else None,
         "flags": [_flag(flag) for flag in record.flags()],
         "results": [_result(step) for step in record.steps()],
+        "runs": runs_of(record),
         "budgets": budgets_of(record),
         "gaps": gaps_of(record),
         "questions": record.questions(),
         "warnings": [event["text"] for event in record.events("warning")],
         "faults": record.events("fault"),
     }
+
+
+def runs_of(record: RunRecord) -> dict[str, str]:
+    """Return how the runs of a session ended, by folder, oldest first."""
+    return {str(event["folder"]): str(event["state"]) for event in record.events("run")}
 
 
 def _flag(held: dict[str, Any]) -> dict[str, Any]:
@@ -127,9 +133,11 @@ def told(view: dict[str, Any], *, live: bool = False) -> str:
     ]
     for result in view["results"]:
         lines += _told_result(result)
+    lines += [f"  run {folder}: {state}" for folder, state in view["runs"].items()]
     for kind, budget in view["budgets"].items():
         if budget["spent"]:
-            lines.append(_told_budget(kind, budget))
+            alone = "; what the runs spent counts beside it" if view["runs"] else ""
+            lines.append(_told_budget(kind, budget) + alone)
     for flag in () if live else view["flags"]:
         lines.append(f"flag: {told_flag(flag)}")
     for gap in view["gaps"]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from acquire.pages.png import small_uri
@@ -49,6 +49,8 @@ class ByHandPage(StepPage):
     deeds: tuple[Deed, ...] = ()
     pictures: tuple[Picture, ...] = ()
     charts: tuple[XyChart, ...] = ()
+    runs: Mapping[str, str] = field(default_factory=dict)
+    """How the session's runs ended, by the names of their folders, which are beside its own."""
 
 
 def by_hand_page(record: RunRecord, step: StepRecord, view: Mapping[str, Any]) -> ByHandPage:
@@ -64,6 +66,7 @@ def by_hand_page(record: RunRecord, step: StepRecord, view: Mapping[str, Any]) -
         deeds=tuple(map(_deed, done)),
         pictures=tuple(_pictures(done))[-MOST:],
         charts=tuple(_charts(done, axis))[-MOST:],
+        runs=view["runs"] if step.index == view["results"][-1]["step"] else {},
     )
 
 

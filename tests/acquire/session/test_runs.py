@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from acquire.launch import resume_run
+from acquire.pages.report import write_report
 from acquire.record import RunRecord
 from acquire.share import Desk
 from drivers.errors import InputError, RunFolderError, RunInUseError
@@ -50,6 +51,17 @@ def test_what_a_run_has_spent_counts_for_later_calls(tmp_path: Path, protocol: P
         assert lab.spent["dose_e_per_angstrom2"]["spent"] == pytest.approx(dose)
         lab.stem.image(**IMAGE)
         assert lab.spent["dose_e_per_angstrom2"]["spent"] == pytest.approx(2 * dose, rel=0.01)
+
+
+def test_the_record_of_a_session_tells_of_its_runs(tmp_path: Path, protocol: Path) -> None:
+    with simulated(tmp_path) as lab:
+        first, second = lab.run(protocol), lab.run(protocol)
+        record = lab.record
+    ended = {run.folder.name: "finished" for run in (first, second)}
+    assert record.view()["runs"] == ended
+    assert f"run {first.folder.name}: finished" in str(record)
+    page = write_report(record.folder).read_text(encoding="utf-8")
+    assert all(name in page for name in ended)
 
 
 def test_a_run_needs_only_its_own_instruments(tmp_path: Path, protocol: Path) -> None:

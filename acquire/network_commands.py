@@ -72,12 +72,16 @@ def list_keys() -> int:
 
 @keys.command()
 @click.argument("name")
-@click.argument("public_key")
+@click.argument("public_key", required=False)
 @command
-def authorise(name: str, public_key: str) -> int:
-    """Let the computer with PUBLIC_KEY use what is served here, under the name NAME."""
+def authorise(name: str, public_key: str | None) -> int:
+    """Let the computer with PUBLIC_KEY use what is served here, under the name NAME.
+
+    Left out, the key is asked for: a shell may take signs in it for its own.
+    """
     from drivers.network.keys import Keyring
 
+    public_key = public_key or click.prompt("its public key", type=str)
     Keyring().authorise(name, public_key)
     click.echo(f"{name} may use what this computer serves")
     return 0

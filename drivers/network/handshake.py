@@ -12,7 +12,7 @@ from drivers.network.keys import Key
 _REFUSED = {
     zmq.EVENT_HANDSHAKE_FAILED_AUTH: (
         "this computer's key is not authorised there. On the instrument's computer say: liftline "
-        "keys authorise NAME KEY, with the key that `liftline keys list` shows here"
+        "keys authorise NAME, with the key that `liftline keys list` shows here"
     ),
     zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL: (
         "the two sides do not agree on encryption: one has keys and the other has none, or "

@@ -104,7 +104,7 @@ def _check_reach(place: Place, ring: Keyring | None) -> None:
     if ring is None and not place.is_loopback:
         raise InputError(
             f"{place.requests} can be reached from other computers, which needs keys. Say: "
-            f"liftline keys make {SERVER}, then liftline keys authorise NAME KEY for each computer "
+            f"liftline keys make {SERVER}, then liftline keys authorise NAME for each computer "
             "that may use it"
         )
 

@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 import zmq
+from click.testing import CliRunner
 
+from acquire.cli import main
 from drivers.clock import wait_a_moment
 from drivers.errors import InputError, LinkError, ReadbackError
 from drivers.lab import simulated_lab
@@ -165,3 +167,10 @@ def test_keys_are_made_once_listed_authorised_and_revoked(ring: Keyring) -> None
     with pytest.raises(InputError, match="liftline keys make nobody"):
         ring.key("nobody")
     assert zmq.has("curve")
+
+
+def test_a_key_that_is_left_out_is_asked_for(ring: Keyring) -> None:
+    ring.revoke("bench")
+    done = CliRunner().invoke(main, ["keys", "authorise", "desk"], input=ring.own()["me"] + "\n")
+    assert done.exit_code == 0, done.output
+    assert ring.authorised() == {ring.own()["me"]: "desk"}

@@ -247,6 +247,7 @@ class Server:
         self._work.end(why)
         if not said_goodbye:
             self._work.safe()
+        self._work.look_at_all()
         self._say(f"let go: {why}")
         for name in (session.token, session.nonce):
             self._ended[name] = why

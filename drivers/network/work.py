@@ -116,6 +116,16 @@ class Work:
             except Exception as error:
                 self._say(f"{role} is perhaps not safe: {error}")
 
+    def look_at_all(self) -> None:
+        """Show every instrument as it is now; one that cannot be asked is shown no more."""
+        for (role, name), (status, _) in self._methods.items():
+            if name != "status":
+                continue
+            try:
+                self._view.states[role] = pack(status(), [])
+            except Exception:
+                self._view.states.pop(role, None)
+
     def _cut(self, number: int, why: str) -> None:
         """Close an action that its controller did not end, leave it safe, and remember it."""
         running = self._running.pop(number)

@@ -44,6 +44,20 @@ def test_a_viewer_sees_who_controls_what_runs_and_the_state(place: Place) -> Non
         action.close()
 
 
+def test_when_its_controller_is_gone_a_viewer_sees_it_as_it_was_left(place: Place) -> None:
+    with opened(place, "stem") as drivers:
+        stem: Any = drivers["stem"]
+        action = stem.spectrum(AREA, 100e-12, 5.0)
+        next(action)
+        stem.status()  # with the beam on
+        action.close()
+    for seen in watch(place, None):
+        if isinstance(seen, Sight) and not seen.controller and seen.states:
+            break
+    assert isinstance(seen, Sight)
+    assert seen.states["stem"]["beam_blanked"] is True
+
+
 def test_a_viewer_saves_the_newest_picture(place: Place, tmp_path: Path) -> None:
     said: list[str] = []
     with opened(place, "stem") as drivers:

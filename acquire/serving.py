@@ -4,14 +4,31 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from acquire.channels import claims
+from acquire.lease import holder, lease
 from drivers.clock import RealClock
+from drivers.errors import RunInUseError
 from drivers.lab_file import load_lab
 from drivers.network.keys import Keyring
 from drivers.network.ports import place_of
 from drivers.network.serving import Counter, serve
+
+
+@contextmanager
+def _held(folder: Path) -> Iterator[None]:
+    with ExitStack() as held:
+        try:
+            held.enter_context(lease(folder))
+        except RunInUseError:
+            raise RunInUseError(
+                f"{folder} is in use by {holder(folder)}: does another `liftline serve` run? Stop "
+                "that one, or write another --folder"
+            ) from None
+        yield
 
 
 def serve_until_stopped(
@@ -26,11 +43,16 @@ def serve_until_stopped(
     """Serve a lab until Ctrl-C or SIGTERM; what it says goes into `folder`/serve.log as well.
 
     Raises:
-        LiftlineError: the lab file, the address or a key is wrong, or an instrument does not open.
+        LiftlineError: the lab file, the address or a key is wrong, an instrument does not open, or
+            another process serves from the folder or uses an instrument.
     """
     lab, place = load_lab(lab_file), place_of(address)
     folder.mkdir(parents=True, exist_ok=True)
-    with open(folder / "serve.log", "a", encoding="utf-8") as log:
+    with (
+        _held(folder),
+        claims(lab, "`liftline serve`"),
+        open(folder / "serve.log", "a", encoding="utf-8") as log,
+    ):
 
         def tell(text: str) -> None:
             line = f"{RealClock().utc():%Y-%m-%d %H:%M:%S} UTC  {text}"

@@ -8,7 +8,11 @@ from typing import Any
 
 import msgpack
 import pytest
+from click.testing import CliRunner
 
+from acquire.channels import claims
+from acquire.cli import main
+from acquire.lease import lease
 from drivers.clock import wait_a_moment, wall_seconds
 from drivers.codec import pack
 from drivers.errors import DriverError, InputError, LimitError, LinkError, RunInUseError
@@ -273,6 +277,25 @@ def test_an_address_without_a_driver_is_told_which_may_be_meant(tmp_path: Path) 
     file.write_text("instruments: {stem: {address: 'tcp://192.168.0.5:5555'}}\n", encoding="utf-8")
     with pytest.raises(InputError, match=r"lab.yaml:1: instruments.stem: .*driver: remote"):
         load_lab(file)
+
+
+def test_a_folder_is_served_from_once(tmp_path: Path) -> None:
+    file = tmp_path / "lab.yaml"
+    file.write_text("instruments: {stem: {driver: simulated-stem}}\n", encoding="utf-8")
+    with lease(tmp_path):
+        done = CliRunner().invoke(main, ["serve", str(file), "--folder", str(tmp_path)])
+    assert done.exit_code == 2
+    assert "does another `liftline serve` run? Stop that one, or write another" in done.output
+
+
+def test_an_instrument_that_a_run_uses_is_not_served(tmp_path: Path) -> None:
+    file = tmp_path / "lab.yaml"
+    entry = "{driver: methodscript, address: socket://127.0.0.1:1}"
+    file.write_text(f"instruments: {{potentiostat: {entry}}}\n", encoding="utf-8")
+    with claims(load_lab(file), "tonight's cell"):
+        done = CliRunner().invoke(main, ["serve", str(file), "--folder", str(tmp_path / "served")])
+    assert done.exit_code == 2
+    assert "is held by tonight's cell" in done.output
 
 
 def test_limits_come_from_the_served_lab(place: Place) -> None:

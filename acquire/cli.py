@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -26,6 +26,15 @@ def main() -> None:
     """
 
 
+def _tell_how_to_go_on(end: RunEnd, view: dict[str, Any], terminal: Terminal) -> None:
+    for question in view["questions"]:
+        if question["answer"] is None:
+            choices = " | ".join(question["choices"])
+            terminal.say(f"answer with: liftline answer {end.folder} {choices}")
+    if end.state != "finished":
+        terminal.say(f"go on with:  liftline resume {end.folder}")
+
+
 def _told_end(end: RunEnd, terminal: Terminal, as_json: bool) -> int:
     from acquire.record import RunRecord
     from acquire.show import as_json as to_json
@@ -38,11 +47,7 @@ def _told_end(end: RunEnd, terminal: Terminal, as_json: bool) -> int:
     else:
         terminal.say(told(view, live=True))
         terminal.say(f"run folder: {end.folder}")
-        for question in view["questions"]:
-            if question["answer"] is None:
-                choices = " | ".join(question["choices"])
-                terminal.say(f"answer with: liftline answer {end.folder} {choices}")
-                terminal.say(f"then:        liftline resume {end.folder}")
+        _tell_how_to_go_on(end, view, terminal)
     return end.exit_code
 
 

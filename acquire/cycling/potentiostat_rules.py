@@ -14,7 +14,7 @@ def off_before(now: Situation) -> str | None:
         return None
     return (
         "the cell is on though this run does nothing with it; another program cycles it: stop it "
-        "there, then: liftline resume"
+        "there, then go on"
     )
 
 

@@ -13,7 +13,7 @@ def valve_open(now: Situation) -> str | None:
     """Refuse while the column valve is closed: no electrons reach the specimen."""
     if now.status.valve_open:
         return None
-    return "the column valve is closed; find out why, open it, then: liftline resume"
+    return "the column valve is closed; find out why, open it, then go on"
 
 
 def pumped(now: Situation) -> str | None:

@@ -22,7 +22,7 @@ def pumped(now: Situation) -> str | None:
     """Refuse in a chamber that is vented, or whose vacuum is bad."""
     fib = now.instrument("fib")
     if fib.status.vented:
-        return "the chamber is vented or venting; pump it, then: liftline resume"
+        return "the chamber is vented or venting; pump it, then go on"
     pressure, limit = fib.status.chamber_pressure, fib.limits.chamber_pressure_max
     if pressure <= limit:
         return None
@@ -210,7 +210,7 @@ def nitrogen(now: Situation, status: CryoStatus, limits: CryoLimits) -> str | No
         least = limits.ln2_reserve / 2
         if status.ln2_hold >= least:
             return None
-        return f"nitrogen lasts {status.ln2_hold:.0f} s, below {least:.0f} s; refill, then resume"
+        return f"nitrogen lasts {status.ln2_hold:.0f} s, below {least:.0f} s; refill, then go on"
     if status.refilling:
         return "nitrogen is being refilled, which shakes the stage; wait until that is done"
     needed = _duration(now) + limits.ln2_reserve

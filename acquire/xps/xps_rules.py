@@ -20,7 +20,7 @@ def pumped(now: Situation) -> str | None:
         return None
     return (
         f"the chamber is at {pressure:.2g} Pa, above {most:.2g} Pa; find the leak or close the gas "
-        "valve, wait for the pumps, then: liftline resume"
+        "valve, wait for the pumps, then go on"
     )
 
 
@@ -45,7 +45,7 @@ def source_on(now: Situation) -> str | None:
     """Refuse a region without X-rays: it would be counted as a spectrum of nothing."""
     if _status(now).source_on:
         return None
-    return "the X-ray source is off or has tripped; look at it, switch it on, then: liftline resume"
+    return "the X-ray source is off or has tripped; look at it, switch it on, then go on"
 
 
 def no_ions(now: Situation) -> str | None:

@@ -349,7 +349,7 @@ class MethodScriptPotentiostat(Potentiostat):
         if silent > self._patience(stream):
             raise LinkError(
                 f"methodscript {session.serial}: nothing more has come for {silent:.1f} s; how the "
-                "hold ended is not known, the cell is off. Check the cable, then resume"
+                "hold ended is not known, the cell is off. Check the cable, then go on"
             )
         return False
 

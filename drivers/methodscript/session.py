@@ -123,7 +123,7 @@ class Session:
             self._spool.write_bytes(b"")
         except OSError as error:
             raise StorageError(
-                f"{self._spool} cannot be written: {error}; make room, then resume"
+                f"{self._spool} cannot be written: {error}; make room, then go on"
             ) from error
 
     def drop(self) -> None:
@@ -218,7 +218,7 @@ class Session:
 
     def _receive(self, timeout: float) -> None:
         if self._wire is None:
-            raise LinkError("methodscript: the connection was lost; check the cable, then resume")
+            raise LinkError("methodscript: the connection was lost; check the cable, then go on")
         if self._waiting:
             timeout = 0.0
         try:
@@ -236,7 +236,7 @@ class Session:
 
     def _send(self, text: str) -> None:
         if self._wire is None:
-            raise LinkError("methodscript: the connection was lost; check the cable, then resume")
+            raise LinkError("methodscript: the connection was lost; check the cable, then go on")
         wait_a_moment(max(0.0, self._deaf_until - wall_seconds()))
         try:
             self._wire.send(text.encode("ascii") + b"\n")
@@ -247,7 +247,7 @@ class Session:
         self.drop()
         return LinkError(
             f"methodscript: the connection was lost ({error}); the device ends its hold by itself. "
-            "Check cable and power, then resume"
+            "Check cable and power, then go on"
         )
 
     # -- scripts ----------------------------------------------------------------------------

@@ -141,7 +141,7 @@ class Link:
         if before is not None and before.roles != met.roles:
             raise LinkError(
                 f"{self.place.requests} serves another lab now than when this run began; serve the "
-                "first one again, then: liftline resume"
+                "first one again, then go on"
             )
         self._session, self.cut_off = told["session"], dict(told["cut_off"])
         self._number = 0
@@ -278,12 +278,12 @@ class Link:
             self._silent = True
             raise LinkError(
                 f"{self.place.requests} was silent for {allowed:.1f} s. Its own dead man's watch "
-                "leaves the instrument safe; check the network, then: liftline resume"
+                "leaves the instrument safe; check the network, then go on"
             )
         if wall_seconds() - began > self._deadline:
             raise LinkError(
                 f"{self.place.requests} lives but has not done a request for {self._deadline:g} s; "
-                "look at the instrument, then: liftline resume"
+                "look at the instrument, then go on"
             )
 
     def _refused(self, reply: Reply) -> NoReturn:
@@ -301,7 +301,7 @@ class Link:
         self._session = b""
         self._stop_heartbeat()
         raise LinkError(
-            f"{self.place.requests}: {why}. What ran there was closed; go on with: liftline resume"
+            f"{self.place.requests}: {why}. What ran there was closed; go on from there"
         )
 
     def _stop_heartbeat(self) -> None:

@@ -13,7 +13,7 @@ MEANINGS: dict[int, tuple[str, str]] = {
     2: (
         "another client is connected, and Prodigy takes one only",
         "end the other program (or an earlier run that still holds it), or disable and enable "
-        "remote connections in the Remote Control view, then resume",
+        "remote connections in the Remote Control view, then go on",
     ),
     3: ("not connected", "resume the run: it connects again"),
     4: ("malformed message", "the line garbles bytes: check cable, switch and converters"),

@@ -48,7 +48,7 @@ FORGETS_AFTER = 0.2
 """Wall seconds that Prodigy gets to see that an earlier connection is closed; ours."""
 LOST_SESSION = (
     "prodigy: the connection was lost; Prodigy brings the devices into their safe states by "
-    "itself. Look at its screen, check the network, then resume"
+    "itself. Look at its screen, check the network, then go on"
 )
 
 

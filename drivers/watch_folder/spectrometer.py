@@ -204,7 +204,7 @@ class WatchFolder(Xps):
                 raise LinkError(
                     f"{what} did not come into {self._folder} within "
                     f"{self._settings.deadline / 60:.3g} min; look whether the vendor's program "
-                    "still measures and exports VAMAS, then: liftline resume"
+                    "still measures and exports VAMAS, then go on"
                 )
             self._clock.sleep(self._settings.poll)
             yield nothing

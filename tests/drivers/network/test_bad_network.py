@@ -45,7 +45,7 @@ def test_a_network_that_is_cut_is_a_link_error_and_the_instrument_is_safe(
                 next(exposure)
             assert soon(lambda: any("let go:" in line for line in log))
             weather.cut = False
-            with pytest.raises(LinkError, match=r"not heard for 0\.5 s.*liftline resume"):
+            with pytest.raises(LinkError, match=r"not heard for 0\.5 s.*go on from there"):
                 run_through(stem.spectrum(AREA, 100e-12, 1.0))  # type: ignore[attr-defined]
             assert stem.status().beam_blanked  # type: ignore[attr-defined]
             told = stem.remembers("spectrum")  # type: ignore[attr-defined]

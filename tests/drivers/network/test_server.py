@@ -145,7 +145,7 @@ def test_a_server_that_was_restarted_in_an_action_says_so(tmp_path: Path) -> Non
         action = stem.spectrum(AREA, 100e-12, 5.0)
         next(action)
     with served(LAB, folder=tmp_path, place=place):
-        with pytest.raises(LinkError, match=r"was restarted.*liftline resume"):
+        with pytest.raises(LinkError, match=r"was restarted.*go on from there"):
             next(action)
         assert stem.status().beam_blanked
         _, spectrum = run_through(stem.spectrum(AREA, 100e-12, 0.2))

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from acquire.session.session import Session as Session
+    from protocols.loader import load_protocol as load_protocol
 
 
 def __getattr__(name: str) -> Any:
-    """Give `Session`, and the version that HyperSpy writes beside a signal, when asked for.
+    """Give `Session`, `load_protocol`, and the version that HyperSpy writes beside a signal, when asked for.
 
     HyperSpy loads this package to find our signals: it must not load a laboratory with them.
 
@@ -20,6 +21,10 @@ def __getattr__(name: str) -> Any:
         from acquire.session.session import Session
 
         return Session
+    if name == "load_protocol":
+        from protocols.loader import load_protocol
+
+        return load_protocol
     if name != "__version__":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib.metadata import version

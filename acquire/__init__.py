@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 def __getattr__(name: str) -> Any:
-    """Give `Session`, `load_protocol`, and the version that HyperSpy writes beside a signal, when asked for.
+    """Give, when asked, `Session`, `load_protocol`, and the version that HyperSpy notes.
 
     HyperSpy loads this package to find our signals: it must not load a laboratory with them.
 

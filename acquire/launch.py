@@ -39,6 +39,9 @@ STOPPED, WAITING = 1, 4
 SESSION = "session"
 """Origin of the record of a session: a script's or a notebook's, without a protocol."""
 
+PLACE = "place"
+"""Key of the record's facts: the folder in which a run was begun."""
+
 NOT_REACHED = "not reached: "
 """How the reason begins when a run ends because an instrument does not answer at all."""
 
@@ -101,6 +104,7 @@ def begin_run(
         facts = {"title": protocol.title, "units": json.dumps(protocol.units)}
         if lent is not None:
             facts["home"] = os.path.relpath(lent.home, folder)
+        facts[PLACE] = str(folder.resolve())
         begin_journal(journal, protocol.name, lab, seed=seed, origin=origin, now=now, more=facts)
         try:
             return _conduct(folder, journal, protocol, lab, desk, clock, lent)
@@ -177,9 +181,30 @@ def resume_run(
                 f"{folder} is a session of a script or notebook, which has no protocol to go on "
                 f"with; the next Session of that lab in {folder.parent} takes it up if it broke off"
             )
+        if not lab.simulated:  # a simulated specimen is copied with its run
+            _refuse_a_copy(folder, journal)
         written = read_written(folder / "protocol.yaml")
         protocol = protocol_of(name, written, units=journal.meta("units") == "true")
         return _conduct(folder, journal, protocol, lab, desk, clock, lent)
+
+
+def _refuse_a_copy(folder: Path, journal: Journal) -> None:
+    """Refuse a copy whose original is still there: the specimen would be exposed once for each.
+
+    Raises:
+        RunFolderError: it names the original.
+    """
+    place = Path(journal.meta(PLACE) or folder)
+    if place == folder.resolve() or not (place / "run.db").is_file():
+        return
+    with RunRecord(place) as original:
+        same = all(original.meta.get(key) == journal.meta(key) for key in ("name", "begun_utc"))
+    if same:
+        journal.close()
+        raise RunFolderError(
+            f"{folder} is a copy of {place}, which may have gone further since: what it did would "
+            f"be done again. Say: liftline resume {place}; or move that one away first"
+        )
 
 
 def _journal(folder: Path, lab: Lab, desk: Desk) -> Journal:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 import shutil
 from pathlib import Path
 
@@ -55,6 +56,21 @@ def test_a_torn_tail_of_the_wal_leaves_a_journal_that_opens_and_goes_on(tmp_path
         assert end.state == "finished", end.reason
         after = kept(torn)
         assert all(after.raw[name] == row for name, row in before.raw.items())
+
+
+def test_on_a_real_instrument_a_copy_does_nothing_while_its_original_is_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy = unfinished(tmp_path)
+    (original,) = (path.parent for path in (tmp_path / "runs").glob("*/run.db"))
+    before = exposures(copy / "world-stem.db")
+    with monkeypatch.context() as real:
+        real.setattr("drivers.lab.Lab.simulated", False)
+        with pytest.raises(RunFolderError, match=rf"is a copy of {re.escape(str(original))}"):
+            resume_run(copy, desk=desk())
+        assert exposures(copy / "world-stem.db") == before
+        original.rename(tmp_path / "gone")
+        assert resume_run(copy, desk=desk()).state == "finished"
 
 
 def test_the_finished_part_is_replayed_without_exposing_anything(tmp_path: Path) -> None:

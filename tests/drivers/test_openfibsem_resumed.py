@@ -87,6 +87,7 @@ def died(hurried: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
     protocol, lab = load_protocol(folder / "trench.yaml"), load_lab(folder / "lab.yaml")
     end = begin_run(protocol, lab, folder, seed=0, desk=desk("", die))
     assert end.state == "finished", end.reason
+    end.folder.rename(folder / "went-on")  # a copy is gone on with where there is no original
     return folder / "died"
 
 

@@ -48,6 +48,11 @@ class ContactWatch:
         """True if the last picture was bright and one more is needed to tell."""
         return 0 < self._in_a_row < IN_A_ROW
 
+    @property
+    def ready(self) -> bool:
+        """True once it knows how bright the lamella is without contact."""
+        return self._pictures >= FIRST
+
     def see(self, picture: BeamPicture, box: Box) -> Flag | None:
         """Take the next picture; return a flag of kind contact when it shows contact.
 

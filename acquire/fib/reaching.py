@@ -7,7 +7,6 @@ is looked at after every step, and what is seen elsewhere than it was sent is no
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from acquire.fib.aligning import locate, remember, stand_still
@@ -44,6 +43,11 @@ the way leaves it above the film."""
 OFF, OFF_PER_WAY = 0.4e-6, 0.1
 """Most that the tip may be elsewhere than it was sent: m, and share of the way it went since it was
 seen. Encoders err by about 1 %, tips are seen to 0.1 um. Ours, to verify."""
+FORGOTTEN = 300.0
+"""s after which an image tells nothing of how bright the next one is: a run was interrupted, ice
+has grown, gains have drifted. Ours."""
+DRIFTS = 10e-9 / 60
+"""By which the needle may drift against its encoders, m/s, up to COMING_IN. Ours, to verify."""
 FINE, FINER_TRIES = 0.12e-6, 4
 """Distance (m) from its place beside the end within which it goes in, and how often it is tried."""
 DEEP = 0.8e-6
@@ -63,29 +67,56 @@ AT_END = 0.8e-6
 
 @dataclass
 class Watched:
-    """Ion images of the approach, looked at for contact as they come."""
+    """Ion images of the approach, looked at for contact as they come.
 
-    watch: ContactWatch
-    box: Box
-    flag: Flag | None = field(default=None, init=False)
-
-    def see(self, picture: BeamPicture) -> None:
-        """Take the next image."""
-        self.flag = self.watch.see(picture, self.box)
-
-
-def see_tip(
-    session: Session, view: BeamImage, each: Callable[[BeamPicture], None] = lambda picture: None
-) -> Place:
-    """Return where both beams see the needle's tip, in the frame of the beams.
-
-    `each` is given each ion image.
+    After an interruption the lamella is where the next image shows it, and the watch begins anew.
     """
 
+    session: Session
+    flag: Flag | None = field(default=None, init=False)
+    begun: int = field(default=0, init=False)
+    """How often it has begun."""
+    watch: ContactWatch = field(init=False)
+    box: Box = field(init=False)
+    seen_at: float = field(default=0.0, init=False)
+    """When the last image came, s since the run began."""
+    drift: float = field(default=0.0, init=False)
+    """By which the needle may have drifted between the last two images, m."""
+
+    def begin(self, picture: BeamPicture) -> None:
+        """Begin with an image in which the lamella is where it is known to be."""
+        at, half = self.session.places, self.session.step.lamella.length / 2
+        self.box = (at.u - half + 1e-6, at.u + half - 1e-6, at.v - at.half, at.v + at.half)
+        self.watch = ContactWatch(self.session.step.contact.brighter)
+        self.begun += 1
+        self.seen_at = self.session.run.now()
+        self.flag = self.watch.see(picture, self.box)
+
+    def ion(self, view: BeamImage, frames: int = 1) -> BeamPicture:
+        """Take and return the next image."""
+        session = self.session
+        picture, now = session.ion(view, frames), session.run.now()
+        away, self.drift = now - self.seen_at, 0.0
+        if away > FORGOTTEN:
+            picture = session.ion(view, frames)  # the first may be of before the interruption
+            locate(session, picture)
+            self.drift = min(DRIFTS * away, COMING_IN - OFF)
+            self.begin(picture)
+        else:
+            self.seen_at = now
+            self.flag = self.watch.see(picture, self.box)
+        return picture
+
+
+def see_tip(session: Session, view: BeamImage, watched: Watched | None = None) -> Place:
+    """Return where both beams see the needle's tip, in the frame of the beams.
+
+    `watched` takes the ion images.
+    """
+    take = watched.ion if watched else session.ion
+
     def look(frames: int) -> Place:
-        picture = session.ion(view, frames)
-        each(picture)
-        ion, electron = needle_tip(picture), needle_tip(session.electron(view, frames))
+        ion, electron = needle_tip(take(view, frames)), needle_tip(session.electron(view, frames))
         return place_from(
             ion, electron, session.setup.geometry, session.setup.geometry.milling_tilt
         )
@@ -97,15 +128,17 @@ def look_again(
     session: Session,
     view: BeamImage,
     way: float,
-    each: Callable[[BeamPicture], None] = lambda picture: None,
+    watched: Watched | None = None,
     most: float = OFF,
 ) -> NeedlePosition:
     """Take note of where the tip is seen against its encoders; return where it is seen.
 
-    Asks if it is not where it was sent, `way` (m) from where it was last seen.
+    Asks if it is not where it was sent, `way` (m) from where it was last seen. `watched` takes the
+    ion images.
     """
     before = session.places.needle
-    tip = see_tip(session, view, each)
+    tip = see_tip(session, view, watched)
+    most += watched.drift if watched else 0.0
     encoders = session.run.do(session.fib.status).needle
     error = (tip.x.value - encoders.x, tip.y.value - encoders.y, tip.z.value - encoders.z)
     session.places.needle = NeedlePosition(*session.decide("needle against encoders", error))
@@ -170,15 +203,12 @@ def _find_it_high(session: Session, x: float) -> None:
 
 def contact(session: Session) -> None:
     """Bring the tip down beside the lamella's free end and step towards it until it touches."""
-    step, at = session.step, session.places
-    view = joint_view(session.step)
+    step, view = session.step, joint_view(session.step)
     still = stand_still(session, view)
     locate(session, still)
     note_surface(session, still)
-    half = step.lamella.length / 2
-    box = (at.u - half + 1e-6, at.u + half - 1e-6, at.v - at.half, at.v + at.half)
-    watched = Watched(ContactWatch(step.contact.brighter), box)
-    watched.see(still)
+    watched = Watched(session)
+    watched.begin(still)
     look_again(session, step.views.wide, 0.0)
     end = _down_to_the_slit(session, view, watched)
     if not _touch(session, view, watched, end):
@@ -196,26 +226,26 @@ def _down_to_the_slit(session: Session, view: BeamImage, watched: Watched) -> fl
     It is seen at each height, and goes in only where it is seen in the middle of the slit.
     """
     at, width = session.places, session.step.undercut.width
-    end = at.u + session.step.lamella.length / 2
     above = session.step.needle_in.above
     for height in WAY_DOWN:
-        _near(session, view, NeedlePosition(end + width / 2, at.v, at.z + height))
-        look_again(session, view, above - height, watched.see)
+        end = at.u + session.step.lamella.length / 2
+        _near(session, watched, view, NeedlePosition(end + width / 2, at.v, at.z + height))
+        look_again(session, view, above - height, watched)
         above = height
     end = end_seen(session)
     for _ in range(FINER_TRIES):
         over = NeedlePosition(end + width / 2, at.v, at.z + above)
-        _near(session, view, over)
-        off = look_again(session, view, 0.0, watched.see).to(over)
+        _near(session, watched, view, over)
+        off = look_again(session, view, 0.0, watched).to(over)
         if session.decide("needle over the slit", off <= FINE):
             break
     else:
         session.ask(f"the needle does not come over the slit: {off * 1e6:.2g} um are left")
-    _near(session, view, NeedlePosition(end + width / 2, at.v, at.z - DEEP))
+    _near(session, watched, view, NeedlePosition(end + width / 2, at.v, at.z - DEEP))
     return end
 
 
-def _near(session: Session, view: BeamImage, to: NeedlePosition) -> None:
+def _near(session: Session, watched: Watched, view: BeamImage, to: NeedlePosition) -> None:
     """Bring the tip to a place of the frame in near steps; after each it must be where it went."""
     error = session.places.needle
     goal = NeedlePosition(to.x - error.x, to.y - error.y, to.z - error.z)
@@ -224,7 +254,7 @@ def _near(session: Session, view: BeamImage, to: NeedlePosition) -> None:
     for part in range(1, parts + 1):
         now = session.needle_encoders(_between(here, goal, part / parts), NEAR_STEP)
         if part < parts and now.z + error.z - session.places.z < WAY_DOWN[0]:
-            _still_there(session, view, now)
+            _still_there(session, watched, view, now)
 
 
 def _between(begin: NeedlePosition, end: NeedlePosition, share: float) -> NeedlePosition:
@@ -235,7 +265,9 @@ def _between(begin: NeedlePosition, end: NeedlePosition, share: float) -> Needle
     )
 
 
-def _still_there(session: Session, view: BeamImage, encoders: NeedlePosition) -> None:
+def _still_there(
+    session: Session, watched: Watched, view: BeamImage, encoders: NeedlePosition
+) -> None:
     """Look with the electron beam alone, which sees height and place; where in doubt with both."""
     error = session.places.needle
     u, v = seen(
@@ -247,24 +279,29 @@ def _still_there(session: Session, view: BeamImage, encoders: NeedlePosition) ->
     tip = needle_tip(session.electron(view))
     there = tip.u.known and tip.v.known and math.hypot(tip.u.value - u, tip.v.value - v) <= OFF
     if not session.decide("needle still there", there):
-        look_again(session, view, 0.0)
+        look_again(session, view, 0.0, watched)
 
 
 def _touch(session: Session, view: BeamImage, watched: Watched, end: float) -> bool:
     """Step towards the lamella, looking at every step; return whether it was seen to touch."""
     step = session.step.contact
     now = session.run.do(session.fib.status).needle
+    begun = watched.begun
     for number in range(step.at_most):
-        watched.see(session.ion(view))
+        watched.ion(view)
+        while not watched.watch.ready:
+            watched.ion(view)
+        if watched.begun > begun:  # it was interrupted
+            begun, end = watched.begun, end_seen(session)
         if watched.watch.suspects:
-            watched.see(session.ion(view))
+            watched.ion(view)
         flag = watched.flag
         if session.decide("touches", flag is not None) and flag is not None:
             figures = {"step": float(number)}
             raise_flag(session, "contact", "needle", "contact", figures, flag.note)
             session.found["contact"] = {"steps": number, "note": flag.note}
             return True
-        _still_there(session, view, now)
+        _still_there(session, watched, view, now)
         if session.decide("beyond the end", now.x + session.places.needle.x < end - PAST):
             return False
         now = session.needle_by(x=-step.step)

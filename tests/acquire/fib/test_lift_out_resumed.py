@@ -17,6 +17,10 @@ MIDDLE = 15
 """Of the 30 readings of the cut."""
 
 
+APPROACHING = (90, 105, 120)
+"""Actions after which the needle is on its way down, over the slit, on its way to the lamella."""
+
+
 class InTheMiddle:
     """Does something to the run in the middle of its cut."""
 
@@ -64,3 +68,21 @@ def test_a_cut_that_was_stopped_goes_on_an_hour_later_where_the_lamella_is_then_
     assert before.ended_by == OUT_OF_DATE
     assert rest.arguments[0]["done"] == before.result.charge > 0
     assert rest.arguments[0]["around"] != before.arguments[0]["around"]
+
+
+def test_an_approach_that_was_cut_off_finds_contact_an_hour_later(tmp_path: Path) -> None:
+    done, left = 0, list[Path]()
+
+    def leave(name: str) -> None:
+        nonlocal done
+        done += name == "after outcome"
+        if name == "after outcome" and done in APPROACHING:
+            (run,) = [path.parent for path in (tmp_path / "whole").glob("*/run.db")]
+            left.append(tmp_path / str(done))
+            shutil.copytree(run, left[-1], ignore=shutil.ignore_patterns("lease*"))
+
+    assert rehearse(tmp_path / "whole", "needle_in", 81, leave).state == "finished"
+    assert len(left) == len(APPROACHING)
+    for run in left:
+        end = resume_after(run, 3600.0)
+        assert end.state == "finished", end.reason

@@ -83,13 +83,16 @@ class Watched:
     drift: float = field(default=0.0, init=False)
     """By which the needle may have drifted between the last two images, m."""
 
-    def begin(self, picture: BeamPicture) -> None:
-        """Begin with an image in which the lamella is where it is known to be."""
+    def begin(self, picture: BeamPicture, since: float) -> None:
+        """Begin with an image in which the lamella is where it is known to be.
+
+        It was taken after `since`, s since the run began.
+        """
         at, half = self.session.places, self.session.step.lamella.length / 2
         self.box = (at.u - half + 1e-6, at.u + half - 1e-6, at.v - at.half, at.v + at.half)
         self.watch = ContactWatch(self.session.step.contact.brighter)
         self.begun += 1
-        self.seen_at = self.session.run.now()
+        self.seen_at = since
         self.flag = self.watch.see(picture, self.box)
 
     def ion(self, view: BeamImage, frames: int = 1) -> BeamPicture:
@@ -101,7 +104,7 @@ class Watched:
             picture = session.ion(view, frames)  # the first may be of before the interruption
             locate(session, picture)
             self.drift = min(DRIFTS * away, COMING_IN - OFF)
-            self.begin(picture)
+            self.begin(picture, now)
         else:
             self.seen_at = now
             self.flag = self.watch.see(picture, self.box)
@@ -203,12 +206,12 @@ def _find_it_high(session: Session, x: float) -> None:
 
 def contact(session: Session) -> None:
     """Bring the tip down beside the lamella's free end and step towards it until it touches."""
-    step, view = session.step, joint_view(session.step)
+    step, view, since = session.step, joint_view(session.step), session.run.now()
     still = stand_still(session, view)
     locate(session, still)
     note_surface(session, still)
     watched = Watched(session)
-    watched.begin(still)
+    watched.begin(still, since)
     look_again(session, step.views.wide, 0.0)
     end = _down_to_the_slit(session, view, watched)
     if not _touch(session, view, watched, end):

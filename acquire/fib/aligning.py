@@ -53,6 +53,7 @@ def stand_still(session: Session, view: BeamImage) -> BeamPicture:
         for _ in range(PATIENCE):
             first = session.ion(view)
             run.sleep(APART)
+            session.places.stood_at = run.now()
             second = session.ion(view)
             drift = shift_between(first, second, FARTHEST).length
             still = drift.known and drift.value <= step.drift_max

@@ -206,12 +206,12 @@ def _find_it_high(session: Session, x: float) -> None:
 
 def contact(session: Session) -> None:
     """Bring the tip down beside the lamella's free end and step towards it until it touches."""
-    step, view, since = session.step, joint_view(session.step), session.run.now()
+    step, view = session.step, joint_view(session.step)
     still = stand_still(session, view)
     locate(session, still)
     note_surface(session, still)
     watched = Watched(session)
-    watched.begin(still, since)
+    watched.begin(still, session.places.stood_at)
     look_again(session, step.views.wide, 0.0)
     end = _down_to_the_slit(session, view, watched)
     if not _touch(session, view, watched, end):

@@ -38,6 +38,8 @@ class Places:
     reference_v: float = 0.0
     half: float = 0.0
     """Half of the lamella's thickness as it stands."""
+    stood_at: float = 0.0
+    """When the image was begun in which it last stood still, s since the run began."""
 
 
 @dataclass

@@ -233,6 +233,25 @@ class _Camera:
         self.left[number] = leave(run, self.places[number] / "00" / run.name)
 
 
+def check_try(course: Course, family: str, number: int) -> None:
+    """Refuse a try at a boundary that the run does not have.
+
+    Raises:
+        InputError: it says which there are.
+    """
+    count = len(course.boundaries)
+    if family in ("crash", "tail") and not (number < count and _is_able(course, family, number)):
+        raise InputError(
+            f"--only '{family} {number}' is no try of this run: it passes {count} boundaries, and "
+            f"those that leave something on the disk for it are {_some(course, family)}"
+        )
+
+
+def _some(course: Course, family: str) -> str:
+    able = [number for number in range(len(course.boundaries)) if _is_able(course, family, number)]
+    return ", ".join(map(str, able[:12])) + (f" ... {able[-1]}" if len(able) > 12 else "")
+
+
 def parse_try(text: str) -> tuple[str, int]:
     """Return family and number of a try as it is written, such as `mixed 17`.
 

@@ -56,7 +56,7 @@ def torture(
 
     from acquire.procedures import roles_of
     from acquire.terminal import Terminal
-    from acquire.torture.campaign import Campaign, parse_try
+    from acquire.torture.campaign import Campaign, check_try, parse_try
     from acquire.torture.course import survey
     from acquire.torture.people import Rule
     from acquire.torture.told import as_dict, told
@@ -69,6 +69,8 @@ def torture(
     folder = Path(tempfile.mkdtemp(prefix="torture-", dir=out))
     with Terminal(quiet=as_json) as terminal:
         course = survey(loaded, lab, seed, Rule(answer), folder / "course")
+        if one is not None:
+            check_try(course, *one)
         tries = _tries(course, runs, families, every) if one is None else {one[0]: [one[1]]}
         whole = whole or one is not None
         tally = Campaign(course, folder, terminal.progress).go(tries, whole=whole)

@@ -10,11 +10,12 @@ import pytest
 from click.testing import CliRunner
 
 from acquire.cli import main
-from acquire.torture.campaign import Campaign, chosen
+from acquire.torture.campaign import Campaign, check_try, chosen
 from acquire.torture.course import Course
 from acquire.torture.ordeal import Ordeal
 from acquire.torture.troubles import Plan, Session, fault_kinds, mixed
 from drivers.clock import wait_a_moment
+from drivers.errors import InputError
 from drivers.lab import known_drivers, simulated_lab
 from tests.acquire.torture.made import PROTOCOL, boundary
 from tests.acquire.torture.test_planted_bugs import outcome_before_data
@@ -107,6 +108,14 @@ def test_a_try_that_is_none_is_refused(tmp_path: Path) -> None:
     done = CliRunner().invoke(main, ["torture", "joule2020/eds-line", "--only", "17"])
     assert done.exit_code == 2
     assert "write one like 'mixed 17'" in done.output
+
+
+def test_a_try_at_a_boundary_that_is_not_there_is_refused(course: Course) -> None:
+    last = chosen(course, "crash", len(course.boundaries))[-1]
+    check_try(course, "crash", last)
+    for family, number in (("crash", len(course.boundaries)), ("tail", 0)):
+        with pytest.raises(InputError, match=r"is no try of this run: it passes \d+ boundaries"):
+            check_try(course, family, number)
 
 
 @pytest.mark.slow

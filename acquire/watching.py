@@ -15,7 +15,11 @@ from drivers.network.ports import place_of
 from drivers.network.view import Sight
 from drivers.network.watching import watch
 
-UNITS = {"temperature": "K", "pressure": "Pa", "voltage": "V", "current": "A"}
+UNITS = {
+    **{"temperature": "K", "setpoint": "K", "slope": "K/s", "pressure": "Pa"},
+    **{"voltage": "V", "current": "A", "set": "A", "emission": "A"},
+    **{"x": "m", "y": "m", "z": "m", "r": "rad", "t": "rad", "hold": "s", "age": "s", "used": "m³"},
+}
 """Units of readings by how their names end."""
 
 

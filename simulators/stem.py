@@ -137,7 +137,7 @@ class SimStem(Stem):
         return StemStatus(
             column_pressure=self._settings.column_pressure * math.exp(0.03 * noise[0]),
             valve_open=not active(self._faults, ValveCloses, t),
-            holder_temperature=math.nan if lost else holder + 0.03 * noise[1],
+            holder_temperature=math.nan if lost else float(holder + 0.03 * noise[1]),
             beam_blanked=self._beam.running is None,
             stage_x=self._stage.read[0],
             stage_y=self._stage.read[1],

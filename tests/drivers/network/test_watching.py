@@ -8,7 +8,7 @@ import pytest
 import tifffile
 import zmq
 
-from acquire.watching import watch_lab
+from acquire.watching import told_sight, watch_lab
 from drivers.action import result_of
 from drivers.clock import wall_seconds
 from drivers.errors import LinkError
@@ -56,6 +56,13 @@ def test_when_its_controller_is_gone_a_viewer_sees_it_as_it_was_left(place: Plac
             break
     assert isinstance(seen, Sight)
     assert seen.states["stem"]["beam_blanked"] is True
+
+
+def test_a_state_is_told_with_its_units() -> None:
+    state = {"shift_x": 2e-8, "needle": {"z": 1e-4}, "holder_temperature": 103.14, "milling": False}
+    told = told_sight(Sight("lab", "", "", {}, {"stem": state}))
+    wanted = "shift x 2e-08 m, needle (z 0.0001 m), holder temperature 103.1 K, milling no"
+    assert told.splitlines() == ["lab: nobody controls it", f"  stem: {wanted}"]
 
 
 def test_a_viewer_saves_the_newest_picture(place: Place, tmp_path: Path) -> None:

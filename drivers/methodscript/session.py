@@ -308,18 +308,22 @@ class Session:
 
         Raises:
             ReadbackError: the cell is still on.
+            InstrumentFaultError: the device cannot tell.
             LinkError: the device does not answer.
         """
-        looked = Look(True, math.nan)
+        refused: InstrumentFaultError | None = None
         for first in (True, *[False] * (TRIES - 1)):
             if self.running or not first:
                 self.stop()
-            with suppress(InstrumentFaultError):
-                self._try(CELL_OFF)
-            looked = self.look()
-            if not looked.cell_on:
-                return looked
-        raise ReadbackError(
+            try:
+                with suppress(InstrumentFaultError):
+                    self._try(CELL_OFF)
+                if not (looked := self.look()).cell_on:
+                    return looked
+                refused = None
+            except InstrumentFaultError as error:  # perhaps a script runs that was taken for over
+                refused = error
+        raise refused or ReadbackError(
             f"methodscript {self.serial}: the cell is still on; disconnect it by hand"
         )
 

@@ -125,6 +125,16 @@ def test_a_cell_that_stays_on_is_said_so() -> None:
         device.close()
 
 
+def test_a_hold_that_the_host_takes_for_over_is_ended(bench: Bench) -> None:
+    with closing(bench.open()) as device:
+        hold = device.hold(order(end_voltage=5.1))
+        next(hold)
+        device._session.running = False  # as a line that came garbled may say
+        device.safe()
+        assert not bench.channel.cell_on
+        hold.close()
+
+
 def test_a_hold_that_goes_on_is_taken_up_by_another_process(bench: Bench) -> None:
     asked = order(end_voltage=4.7)
     first = bench.open()

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 import signal
 from collections import Counter
-from collections.abc import Callable, Generator, Sequence
-from contextlib import ExitStack, suppress
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from threading import RLock
@@ -157,16 +157,45 @@ class LiveSession:
             RunStopped: somebody stopped it from another terminal; likewise.
             LiftlineError: as `Run.do`.
         """
-        with self._one_at_a_time, interruptible(self._share.inbox) as came:
+        with self._under_way(method.__name__) as came:
             self.readings = []
-            self.line.begins(method.__name__)
-            self._busy = True
             try:
                 result = self._run.watching(self).do(method, *args, **kwargs)
             except (Ending, KeyboardInterrupt) as ending:
                 with suppress(LiftlineError):
                     self._run.give_up(None, method, args, str(ending) or "Ctrl-C, twice")
-                if signal.SIGINT in came and isinstance(ending, Ending):
+                raise
+            self._tell_opened()
+            self._remember(method, result)
+        if signal.SIGINT in came:
+            self._share.inbox.take()
+            raise KeyboardInterrupt("it was done before it could be stopped; see the record")
+        return result
+
+    def wait(self, seconds: float) -> None:
+        """Wait on the lab's clock, as `Run.sleep` does.
+
+        Raises:
+            KeyboardInterrupt: after Ctrl-C.
+            RunStopped: somebody stopped it from another terminal.
+        """
+        with self._under_way("wait"):
+            self._run.sleep(seconds)
+
+    @contextmanager
+    def _under_way(self, name: str) -> Iterator[list[int]]:
+        """Have one thing go on that Ctrl-C, or another terminal, ends; yield the signals that come.
+
+        Raises:
+            KeyboardInterrupt: Ctrl-C ended it.
+        """
+        with self._one_at_a_time, interruptible(self._share.inbox) as came:
+            self.line.begins(name)
+            self._busy = True
+            try:
+                yield came
+            except Ending:
+                if signal.SIGINT in came:
                     raise KeyboardInterrupt("stopped; the instrument is safe") from None
                 raise
             finally:
@@ -175,12 +204,6 @@ class LiveSession:
                 if self._told_to_stop:  # nothing of it is left for the next one
                     self._share.inbox.take()
                     self._told_to_stop = False
-            self._tell_opened()
-            self._remember(method, result)
-        if signal.SIGINT in came:
-            self._share.inbox.take()
-            raise KeyboardInterrupt("it was done before it could be stopped; see the record")
-        return result
 
     def see(self, block: Any) -> Sequence[tuple[Flag, Policy]]:
         """Keep and show a block of readings of what is done now; it raises no flag."""

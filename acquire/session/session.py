@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypedDict, TypeVar, Unpack
 from acquire.launch import RunEnd, begin_run, resume_run
 from acquire.procedures import roles_of
 from acquire.session.broken import broken_off
-from acquire.session.given import Quantity, settings
+from acquire.session.given import Quantity, settings, si
 from acquire.session.instrument import Instrument
 from acquire.session.instruments import (
     KINDS,
@@ -32,6 +32,7 @@ from drivers.errors import InputError
 from drivers.lab import Lab, simulated_lab
 from drivers.lab import dry as swapped
 from drivers.lab_file import load_lab
+from protocols import units
 from protocols.loader import LoadedProtocol, load_protocol
 from protocols.session import ByHand, SpendingLimits
 from protocols.units import closest
@@ -214,6 +215,18 @@ class Session:
         roles = {chosen.role for chosen in self._lab.instruments}
         absent = set(KINDS) - roles
         return sorted({*super().__dir__(), *roles} - absent)
+
+    def wait(self, duration: Quantity) -> None:
+        """Wait on the lab's clock (s, or text such as "2 h"); simulated hours pass at once.
+
+        Raises:
+            InputError: it is no duration.
+            KeyboardInterrupt: after Ctrl-C.
+        """
+        seconds = si("duration", duration, units.TIME)
+        if seconds < 0:
+            raise InputError(f"duration: {duration!r} is negative; write a time such as '2 h'")
+        self._use().wait(seconds)
 
     # -- runs -------------------------------------------------------------------------------
 

@@ -172,6 +172,26 @@ def test_the_first_ctrl_c_ends_an_action_safe_and_journalled(tmp_path: Path) -> 
         lab.stem.image(**IMAGE)  # and the session goes on
 
 
+def test_a_wait_lets_the_lab_s_time_pass(tmp_path: Path) -> None:
+    with simulated(tmp_path, "fib", "cryo") as lab:
+        lab.cryo.cool("-180 degC")
+        with pytest.raises(InputError, match="duration: 3 has no unit"):
+            lab.wait("3")
+        with pytest.raises(InputError, match="is negative"):
+            lab.wait(-3)
+        lab.wait("3 h")
+        assert lab.cryo.status().stage_temperature == pytest.approx(93.15, abs=1.0)
+
+
+def test_ctrl_c_ends_a_wait_and_the_session_goes_on(tmp_path: Path) -> None:
+    with simulated(tmp_path, real_time=True) as lab:
+        lab.stem.status()
+        threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT)).start()
+        with pytest.raises(KeyboardInterrupt, match="stopped"):
+            lab.wait("1 h")
+        lab.stem.image(**IMAGE)
+
+
 def test_two_sessions_cannot_have_one_instrument(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

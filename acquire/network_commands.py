@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from acquire.options import command
+from acquire.options import JSON, command
 
 
 @click.command()
@@ -55,12 +55,19 @@ def make(name: str) -> int:
 
 
 @keys.command("list")
+@JSON
 @command
-def list_keys() -> int:
+def list_keys(as_json: bool) -> int:
     """List this computer's keys, and those that may use what it serves."""
+    import json
+
     from drivers.network.keys import Keyring
 
     ring = Keyring()
+    if as_json:
+        authorised = {name: public for public, name in ring.authorised().items()}
+        click.echo(json.dumps({"own": dict(ring.own()), "authorised": authorised}, indent=1))
+        return 0
     click.echo(f"keys of this computer ({ring.folder}):")
     for name, public in sorted(ring.own().items()):
         click.echo(f"  {name}: {public}")
@@ -105,12 +112,18 @@ def revoke(name: str) -> int:
 @click.option("--server-key", help="Public key of the server, where the lab is served with keys.")
 @click.option("--picture", type=click.Path(path_type=Path), help="File for the newest picture.")
 @click.option("--once", is_flag=True, help="Tell once, and leave.")
+@JSON
 @command
 def watch(
-    address: str, key: str | None, server_key: str | None, picture: Path | None, once: bool
+    address: str,
+    key: str | None,
+    server_key: str | None,
+    picture: Path | None,
+    once: bool,
+    as_json: bool,
 ) -> int:
     """Watch the lab that is served at ADDRESS: who controls it, what runs, its states."""
     from acquire.watching import watch_lab
 
-    watch_lab(address, key, server_key, picture, once=once, say=click.echo)
+    watch_lab(address, key, server_key, picture, once=once, say=click.echo, as_json=as_json)
     return 0

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
+
+from pydantic_core import to_json
 
 from acquire.files import whole
 from acquire.pictures import write_ome_tiff
@@ -31,6 +34,7 @@ def watch_lab(
     *,
     once: bool,
     say: Callable[[str], None],
+    as_json: bool = False,
 ) -> None:
     """Tell what a served lab does whenever that changes; until Ctrl-C, or once.
 
@@ -41,6 +45,7 @@ def watch_lab(
         picture: file for the newest picture; with `once`, it is waited for.
         once: tell once and return.
         say: prints.
+        as_json: tell a JSON object in each line instead of words.
 
     Raises:
         LinkError: nothing came.
@@ -53,7 +58,7 @@ def watch_lab(
     try:
         for seen in watch(place_of(address), secured):
             if isinstance(seen, Sight):
-                text = told_sight(seen)
+                text = _json(asdict(seen)) if as_json else told_sight(seen)
                 if text != told:
                     say(text)
                 told = text
@@ -61,12 +66,17 @@ def watch_lab(
                 role, pixels, size = seen
                 with whole(picture) as part:
                     write_ome_tiff(part, role, pixels, (size, size))
-                say(f"picture of {role}: {picture}")
+                words = f"picture of {role}: {picture}"
+                say(_json({"picture": str(picture), "role": role}) if as_json else words)
                 waits = False
             if once and told and not waits:
                 return
     except KeyboardInterrupt:
         return
+
+
+def _json(told: dict[str, Any]) -> str:
+    return to_json(told, inf_nan_mode="null").decode()
 
 
 def told_sight(seen: Sight) -> str:

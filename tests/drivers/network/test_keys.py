@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import stat
 from collections.abc import Iterator
 from dataclasses import replace
@@ -174,3 +175,8 @@ def test_a_key_that_is_left_out_is_asked_for(ring: Keyring) -> None:
     done = CliRunner().invoke(main, ["keys", "authorise", "desk"], input=ring.own()["me"] + "\n")
     assert done.exit_code == 0, done.output
     assert ring.authorised() == {ring.own()["me"]: "desk"}
+
+
+def test_keys_are_listed_for_machines(ring: Keyring) -> None:
+    told = json.loads(CliRunner().invoke(main, ["keys", "list", "--json"]).output)
+    assert told == {"own": ring.own(), "authorised": {"bench": ring.own()["me"]}}

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -74,6 +75,21 @@ def test_a_viewer_saves_the_newest_picture(place: Place, tmp_path: Path) -> None
         watch_lab(place.requests, None, None, file, once=True, say=said.append)
     assert (tifffile.imread(file) == image.pixels).all()
     assert any("controlled by" in line or "nobody controls" in line for line in said)
+
+
+def test_a_machine_is_told_in_json_without_nan(place: Place, tmp_path: Path) -> None:
+    said: list[str] = []
+    file = tmp_path / "seen.ome.tif"
+    with opened(place, "stem") as drivers:
+        stem: Any = drivers["stem"]
+        result_of(stem.image(PICTURE))
+        stem.status()
+        watch_lab(place.requests, None, None, file, once=True, say=said.append, as_json=True)
+    told = [json.loads(line, parse_constant=pytest.fail) for line in said]
+    assert {"picture": str(file), "role": "stem"} in told
+    seen = next(each for each in told if "controller" in each)
+    assert "process" in seen["controller"]
+    assert isinstance(seen["states"]["stem"]["beam_blanked"], bool)
 
 
 def test_a_viewer_that_never_reads_holds_nobody_up(place: Place) -> None:

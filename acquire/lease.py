@@ -22,8 +22,10 @@ def holder(folder: Path) -> str:
 
 
 @contextmanager
-def lease(folder: Path) -> Iterator[None]:
+def lease(folder: Path, *, cure: str = "") -> Iterator[None]:
     """Hold the run in `folder`; the system lets go of it if this process dies.
+
+    `cure` is what the one who comes second may do; to stop the run, if it is left out.
 
     Raises:
         RunInUseError: another process holds it; the message names it.
@@ -35,9 +37,8 @@ def lease(folder: Path) -> Iterator[None]:
     try:
         lock.acquire(timeout=0)
     except Timeout:
-        raise RunInUseError(
-            f"{folder} is in use by {holder(folder)}. Wait for it, or say: liftline stop {folder}"
-        ) from None
+        cure = cure or f"wait for it, or say: liftline stop {folder}"
+        raise RunInUseError(f"{folder} is in use by {holder(folder)}: {cure}") from None
     except OSError as error:
         raise RunFolderError(f"{folder} cannot be written: {error}") from None
     try:

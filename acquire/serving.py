@@ -4,31 +4,19 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 from acquire.channels import claims
-from acquire.lease import holder, lease
+from acquire.lease import lease
 from drivers.clock import RealClock
-from drivers.errors import RunInUseError
 from drivers.lab_file import load_lab
 from drivers.network.keys import Keyring
 from drivers.network.ports import place_of
 from drivers.network.serving import Counter, serve
 
-
-@contextmanager
-def _held(folder: Path) -> Iterator[None]:
-    with ExitStack() as held:
-        try:
-            held.enter_context(lease(folder))
-        except RunInUseError:
-            raise RunInUseError(
-                f"{folder} is in use by {holder(folder)}: does another `liftline serve` run? Stop "
-                "that one, or write another --folder"
-            ) from None
-        yield
+ONCE = "does another `liftline serve` run? Stop that one, or write another --folder"
+"""What to do where a folder is served from already."""
 
 
 def serve_until_stopped(
@@ -49,7 +37,7 @@ def serve_until_stopped(
     lab, place = load_lab(lab_file), place_of(address)
     folder.mkdir(parents=True, exist_ok=True)
     with (
-        _held(folder),
+        lease(folder, cure=ONCE),
         claims(lab, "`liftline serve`"),
         open(folder / "serve.log", "a", encoding="utf-8") as log,
     ):

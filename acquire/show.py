@@ -48,7 +48,7 @@ def show(record: RunRecord) -> dict[str, Any]:
         "ended_utc": ended["utc"] if ended else None,
         "flags": [_flag(flag) for flag in record.flags()],
         "results": [_result(step) for step in record.steps()],
-        "runs": runs_of(record),
+        "runs": _runs(record),
         "budgets": budgets_of(record),
         "gaps": gaps_of(record),
         "questions": record.questions(),
@@ -57,7 +57,7 @@ def show(record: RunRecord) -> dict[str, Any]:
     }
 
 
-def runs_of(record: RunRecord) -> dict[str, str]:
+def _runs(record: RunRecord) -> dict[str, str]:
     """Return how the runs of a session ended, by folder, oldest first."""
     return {str(event["folder"]): str(event["state"]) for event in record.events("run")}
 

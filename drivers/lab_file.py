@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, TypeAdapter, model_validator
-from pydantic_core import PydanticCustomError
 
 from drivers.lab import DEAD_MAN, Chosen, Lab, spec_of
-from protocols.model import Written
+from protocols.model import Written, wrong
 from protocols.units import Seconds
 from protocols.written import WrittenFile, read_written
 
@@ -31,8 +30,9 @@ class InstrumentEntry(Written):
     @classmethod
     def _say_which_driver(cls, entry: object) -> object:
         if isinstance(entry, dict) and "driver" not in entry and _is_served(entry):
-            message = "has no driver; add 'driver: remote' if `liftline serve` runs at its address"
-            raise PydanticCustomError("lab_file", "{message}", {"message": message})
+            raise wrong(
+                "has no driver; add 'driver: remote' if `liftline serve` runs at its address"
+            )
         return entry
 
 

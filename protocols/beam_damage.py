@@ -11,8 +11,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from protocols.eds import DOSE, ImageSettings, LineStart, PointStart, WatchedLine, wrong
-from protocols.model import Step
+from protocols.eds import DOSE, ImageSettings, LineStart, PointStart, WatchedLine
+from protocols.model import Step, wrong
 from protocols.units import (
     Amperes,
     ElectronsPerSquareAngstrom,

@@ -12,8 +12,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
-from protocols.eds import wrong
-from protocols.model import FlagPolicy, Step, Written
+from protocols.model import FlagPolicy, Step, Written, wrong
 from protocols.units import (
     Amperes,
     AmperesPerSquareMetre,

@@ -7,9 +7,8 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, Tag, field_validator, model_validator
-from pydantic_core import PydanticCustomError
 
-from protocols.model import FlagPolicy, Step, Written
+from protocols.model import FlagPolicy, Step, Written, wrong
 from protocols.units import (
     Amperes,
     ElectronsPerSquareAngstrom,
@@ -24,11 +23,6 @@ from protocols.xray_lines import check_element, line_energy
 
 DOSE = "dose_e_per_angstrom2"
 """Name of the budget of electron dose, and of its key in results."""
-
-
-def wrong(message: str) -> PydanticCustomError:
-    """Return the error that says `message` of a part of a protocol."""
-    return PydanticCustomError("protocol", "{message}", {"message": message})
 
 
 class ImageSettings(Written):

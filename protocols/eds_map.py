@@ -14,9 +14,8 @@ from protocols.eds import (
     LineStart,
     PointStart,
     WatchedLine,
-    wrong,
 )
-from protocols.model import Step
+from protocols.model import Step, wrong
 from protocols.units import (
     Amperes,
     ElectronsPerSquareAngstrom,

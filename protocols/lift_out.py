@@ -10,11 +10,10 @@ from __future__ import annotations
 from typing import Annotated, Literal, get_args
 
 from pydantic import Field, model_validator
-from pydantic_core import PydanticCustomError
 
 from protocols.fib import BeamImage, StagePlace
 from protocols.milling_rates import SPECIES, rates
-from protocols.model import Step, Written
+from protocols.model import Step, Written, wrong
 from protocols.units import (
     Amperes,
     Coulombs,
@@ -61,11 +60,6 @@ STAGES: tuple[StageName, ...] = get_args(StageName)
 """The stages in the order in which they are done."""
 EndPoint = Literal["electrolyte", "contact", "bridged", "severed", "released", "thickness"]
 """What is flagged while the lift-out goes on."""
-
-
-def wrong(message: str) -> PydanticCustomError:
-    """Return the error that says `message` of a part of a protocol."""
-    return PydanticCustomError("protocol", "{message}", {"message": message})
 
 
 class Layer(Written):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
+from pydantic_core import PydanticCustomError
 
 from protocols.units import Metres
 
@@ -18,6 +19,11 @@ class Written(BaseModel):
         use_attribute_docstrings=True,
         allow_inf_nan=False,
     )
+
+
+def wrong(message: str) -> PydanticCustomError:
+    """Return the error that says `message` of a part of what is written."""
+    return PydanticCustomError("protocol", "{message}", {"message": message})
 
 
 class StopAfter(Written):

@@ -13,8 +13,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from protocols.core_levels import AL_KA_EV, CoreLevel, core_level
-from protocols.eds import wrong
-from protocols.model import Step, Written
+from protocols.model import Step, Written, wrong
 from protocols.units import Amperes, ElectronVolts, Metres, Pascals, Seconds
 
 XRAY_TIME = "xray_time_s"

@@ -131,13 +131,17 @@ class WorldFile:
         since anything was kept here, has passed.
         """
         offset = read_state(self._db, "offset")
-        jumps = isinstance(self._clock, JumpingClock)
-        return self._clock.now() + offset if jumps and offset is not None else 0.0
+        return self._clock.now() + offset if self.jumps and offset is not None else 0.0
 
     def _set_offset(self, offset: float) -> None:
         self._offset = offset
-        if isinstance(self._clock, JumpingClock):
+        if self.jumps:
             self.put("offset", offset)
+
+    @property
+    def jumps(self) -> bool:
+        """True if nobody waits in real time."""
+        return isinstance(self._clock, JumpingClock)
 
     def now(self) -> float:
         """Return the world's time in seconds."""
@@ -149,7 +153,7 @@ class WorldFile:
 
     def longest_slice(self, jumping: float) -> float:
         """Return the longest slice (s) between two yields; `jumping` is that of such a clock."""
-        if isinstance(self._clock, JumpingClock):
+        if self.jumps:
             return jumping
         return WALL * (self._clock.factor if isinstance(self._clock, ScaledClock) else 1.0)
 

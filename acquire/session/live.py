@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import signal
 from collections import Counter
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Collection, Generator, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
@@ -157,14 +157,15 @@ class LiveSession:
             RunStopped: somebody stopped it from another terminal; likewise.
             LiftlineError: as `Run.do`.
         """
-        with self._under_way(method.__name__) as came:
+        with self._one_at_a_time, interruptible(self._share.inbox) as came:
             self.readings = []
-            try:
-                result = self._run.watching(self).do(method, *args, **kwargs)
-            except (Ending, KeyboardInterrupt) as ending:
-                with suppress(LiftlineError):
-                    self._run.give_up(None, method, args, str(ending) or "Ctrl-C, twice")
-                raise
+            with self._under_way(method.__name__, came):
+                try:
+                    result = self._run.watching(self).do(method, *args, **kwargs)
+                except (Ending, KeyboardInterrupt) as ending:
+                    with suppress(LiftlineError):
+                        self._run.give_up(None, method, args, str(ending) or "Ctrl-C, twice")
+                    raise
             self._tell_opened()
             self._remember(method, result)
         if signal.SIGINT in came:
@@ -179,31 +180,34 @@ class LiveSession:
             KeyboardInterrupt: after Ctrl-C.
             RunStopped: somebody stopped it from another terminal.
         """
-        with self._under_way("wait"):
+        with (
+            self._one_at_a_time,
+            interruptible(self._share.inbox) as came,
+            self._under_way("wait", came),
+        ):
             self._run.sleep(seconds)
 
     @contextmanager
-    def _under_way(self, name: str) -> Iterator[list[int]]:
-        """Have one thing go on that Ctrl-C, or another terminal, ends; yield the signals that come.
+    def _under_way(self, name: str, came: Collection[int]) -> Iterator[None]:
+        """Have one thing go on that another terminal, or a signal among those that came, ends.
 
         Raises:
             KeyboardInterrupt: Ctrl-C ended it.
         """
-        with self._one_at_a_time, interruptible(self._share.inbox) as came:
-            self.line.begins(name)
-            self._busy = True
-            try:
-                yield came
-            except Ending:
-                if signal.SIGINT in came:
-                    raise KeyboardInterrupt("stopped; the instrument is safe") from None
-                raise
-            finally:
-                self._busy = False
-                self.line.clear()
-                if self._told_to_stop:  # nothing of it is left for the next one
-                    self._share.inbox.take()
-                    self._told_to_stop = False
+        self.line.begins(name)
+        self._busy = True
+        try:
+            yield
+        except Ending:
+            if signal.SIGINT in came:
+                raise KeyboardInterrupt("stopped; the instrument is safe") from None
+            raise
+        finally:
+            self._busy = False
+            self.line.clear()
+            if self._told_to_stop:  # nothing of it is left for the next one
+                self._share.inbox.take()
+                self._told_to_stop = False
 
     def see(self, block: Any) -> Sequence[tuple[Flag, Policy]]:
         """Keep and show a block of readings of what is done now; it raises no flag."""

@@ -36,6 +36,8 @@ SHARES: Mapping[str, float] = {
     "mixed": 0.45,
 }
 """Families of tries, and how many of a hundred tries are of each."""
+AT_BOUNDARIES = ("crash", "tail")
+"""Families whose tries are numbered by boundaries of the journal."""
 AT_ONCE = 100
 """Folders that are left by one run for crashes at its boundaries."""
 COMMITTING = ("after intent", "after outcome", "after a failed attempt", "question asked")
@@ -61,9 +63,9 @@ def chosen(course: Course, family: str, count: int) -> list[int]:
 
     Boundaries of what is irreversible come first of each kind's turn.
     """
-    if family not in ("crash", "tail"):
+    if family not in AT_BOUNDARIES:
         return list(range(count))
-    able = [number for number in range(len(course.boundaries)) if _is_able(course, family, number)]
+    able = _able(course, family)
     draw = dice(course.seed, f"which {family}")
     draw.shuffle(able)
     turns: list[tuple[int, bool, int]] = []
@@ -74,6 +76,11 @@ def chosen(course: Course, family: str, count: int) -> list[int]:
         turns.append((seen[kind], not boundary.irreversible, number))
         seen[kind] += 1
     return sorted(number for _, _, number in sorted(turns)[:count])
+
+
+def _able(course: Course, family: str) -> list[int]:
+    """Return the numbers of the boundaries that are tries of a family."""
+    return [number for number in range(len(course.boundaries)) if _is_able(course, family, number)]
 
 
 def _is_able(course: Course, family: str, number: int) -> bool:
@@ -112,7 +119,7 @@ class Campaign:
     def _family(
         self, family: str, numbers: Sequence[int], whole: bool
     ) -> Iterator[tuple[Plan, list[Broken]]]:
-        if family in ("crash", "tail"):
+        if family in AT_BOUNDARIES:
             for start in range(0, len(numbers), AT_ONCE):
                 yield from self._left(family, numbers[start : start + AT_ONCE], whole)
         else:
@@ -239,17 +246,13 @@ def check_try(course: Course, family: str, number: int) -> None:
     Raises:
         InputError: it says which there are.
     """
-    count = len(course.boundaries)
-    if family in ("crash", "tail") and not (number < count and _is_able(course, family, number)):
-        raise InputError(
-            f"--only '{family} {number}' is no try of this run: it passes {count} boundaries, and "
-            f"those that leave something on the disk for it are {_some(course, family)}"
-        )
-
-
-def _some(course: Course, family: str) -> str:
-    able = [number for number in range(len(course.boundaries)) if _is_able(course, family, number)]
-    return ", ".join(map(str, able[:12])) + (f" ... {able[-1]}" if len(able) > 12 else "")
+    if family not in AT_BOUNDARIES or number in (able := _able(course, family)):
+        return
+    some = ", ".join(map(str, able[:12])) + (f" ... {able[-1]}" if len(able) > 12 else "")
+    raise InputError(
+        f"--only '{family} {number}' is no try of this run: it passes {len(course.boundaries)} "
+        f"boundaries, and those that leave something on the disk for it are {some}"
+    )
 
 
 def parse_try(text: str) -> tuple[str, int]:

@@ -12,6 +12,7 @@ from acquire.options import JSON, LAB, command, lab_wanted
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from acquire.torture.campaign import Tally
     from acquire.torture.course import Course
 
 FAMILIES = ("crash", "tail", "kill", "network", "mixed")
@@ -50,16 +51,14 @@ def torture(
     as_json: bool,
 ) -> int:
     """Torture PROTOCOL in simulation: crashes and faults; exit code 1 if anything broke."""
-    import json
     import shutil
     import tempfile
 
     from acquire.procedures import roles_of
     from acquire.terminal import Terminal
-    from acquire.torture.campaign import Campaign, check_try, parse_try
+    from acquire.torture.campaign import Campaign, parse_try
     from acquire.torture.course import survey
     from acquire.torture.people import Rule
-    from acquire.torture.told import as_dict, told
     from protocols.loader import load_protocol
 
     one = None if only is None else parse_try(only)
@@ -69,17 +68,12 @@ def torture(
     folder = Path(tempfile.mkdtemp(prefix="torture-", dir=out))
     with Terminal(quiet=as_json) as terminal:
         course = survey(loaded, lab, seed, Rule(answer), folder / "course")
-        if one is not None:
-            check_try(course, *one)
-        tries = _tries(course, runs, families, every) if one is None else {one[0]: [one[1]]}
+        tries = _tries(course, runs, families, every, one)
         whole = whole or one is not None
         tally = Campaign(course, folder, terminal.progress).go(tries, whole=whole)
     words = [protocol, *(["--lab", str(lab_file)] if lab_file else []), "--seed", str(seed)]
     words += ["--answer", answer] if answer else []
-    if as_json:
-        click.echo(json.dumps(as_dict(course, tally, words), indent=1))
-    else:
-        click.echo("\n".join(told(course, tally, words)))
+    _tell(course, tally, words, as_json=as_json)
     if not tally.broken:
         shutil.rmtree(folder, ignore_errors=True)
     elif not as_json:
@@ -87,12 +81,31 @@ def torture(
     return 1 if tally.broken else 0
 
 
-def _tries(
-    course: Course, runs: int, families: tuple[str, ...], every: bool
-) -> Mapping[str, Sequence[int]]:
-    """Return the numbers of the tries of each family."""
-    from acquire.torture.campaign import chosen, counts
+def _tell(course: Course, tally: Tally, words: list[str], *, as_json: bool) -> None:
+    import json
 
+    from acquire.torture.told import as_dict, told
+
+    if as_json:
+        click.echo(json.dumps(as_dict(course, tally, words), indent=1))
+    else:
+        click.echo("\n".join(told(course, tally, words)))
+
+
+def _tries(
+    course: Course,
+    runs: int,
+    families: tuple[str, ...],
+    every: bool,
+    one: tuple[str, int] | None,
+) -> Mapping[str, Sequence[int]]:
+    """Return the numbers of the tries of each family; of `one` alone where there is one."""
+    from acquire.torture.campaign import check_try, chosen, counts
+
+    if one is not None:
+        family, number = one
+        check_try(course, family, number)
+        return {family: [number]}
     tries = {
         family: chosen(course, family, count)
         for family, count in counts(course, runs, families or FAMILIES).items()

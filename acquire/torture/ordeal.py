@@ -15,7 +15,7 @@ from acquire.share import Desk
 from acquire.torture.course import ENTRY, UNCOUNTED, Course
 from acquire.torture.evidence import Evidence, evidence
 from acquire.torture.invariants import ALWAYS, AT_REST, Case, Invariant, Lost
-from acquire.torture.limited import Limited
+from acquire.torture.limited import limited
 from acquire.torture.people import Rule, Unwatched
 from acquire.torture.snapshots import leave
 from acquire.torture.troubles import Plan, Session, Weather
@@ -187,13 +187,12 @@ class Ordeal:
         before = len(self.held.entries) if self.held is not None else 0
         watch = Watch(session, self.course.rule, parent, to, before)
         self.weather(session.weather)
-        limited = Limited(PATIENCE + PER_WALL * self.course.wall)
         try:
-            with limited:
+            with limited(PATIENCE + PER_WALL * self.course.wall) as limit:
                 end = self._begin(watch) if self.run is None else self._resume(watch, self.run)
                 self.run = end.folder
-            if limited.passed:
-                return None, f"a session was not over after {limited.seconds:.0f} s"
+            if limit.passed:
+                return None, f"a session was not over after {limit.seconds:.0f} s"
             return end, ""
         except PowerOff:
             self.written = watch.written

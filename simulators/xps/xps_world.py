@@ -9,7 +9,7 @@ import sqlite3
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from drivers.clock import Clock, JumpingClock
+from drivers.clock import Clock
 from simulators.world import World
 
 LONGEST = 10.0
@@ -103,11 +103,6 @@ class XpsWorld(World):
     def longest(self) -> float:
         """Return the longest slice (s) between two yields."""
         return self.longest_slice(LONGEST)
-
-    @property
-    def jumps(self) -> bool:
-        """True if nobody waits in real time."""
-        return isinstance(self._clock, JumpingClock)
 
     def crater(self, x: float, y: float) -> Crater:
         """Return what ions have done at a place of the stage (m)."""
